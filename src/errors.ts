@@ -53,10 +53,7 @@ export type BootstrapErrorCode =
    * `remedies`.
    */
   | 'PERMISSION_DENIED'
-  /**
-   * Another session wrote the same data at the same time; a bootstrap has tried it several times. Run it again, which
-   * is safe; a transaction of yours has to begin again.
-   */
+  /** Another session wrote the same data at the same time, in each of several attempts. Run it again. */
   | 'CONFLICT'
   /**
    * The server refused a statement for a reason that has no code here. Read the reason in the message, and

@@ -12,8 +12,8 @@ import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /**
  * Tells what the caller's transaction or connection did not let this library do: to wait longer for a lock or for a
- * statement, to write, to go on beside another session, or to do anything at all, as when the connection is lost. Other
- * errors are returned unchanged.
+ * statement, to write, or to do anything at all, as when the connection is lost. Other errors are returned unchanged;
+ * conflicts too, because callers that begin their transaction again look for these by their SQLSTATE.
  *
  * @param what what was refused, as an infinitive
  * @param findHolders asks who holds the lock; it may fail
@@ -38,13 +38,6 @@ export async function explainRefusedWork(
       return new DatabaseError(
         'STATEMENT_TIMEOUT',
         `It took too long to ${what}: ${reason}. Try again; if it needs longer, raise the statement_timeout of the connection.`,
-        { cause: error },
-      );
-    case SQLSTATE.SERIALIZATION_FAILURE:
-    case SQLSTATE.DEADLOCK_DETECTED:
-      return new DatabaseError(
-        'CONFLICT',
-        `Another session changed the same data at the same time, so this one could not ${what}: ${reason}. Try again, which is safe; a transaction that was open has to begin again.`,
         { cause: error },
       );
     case SQLSTATE.READ_ONLY_SQL_TRANSACTION:

@@ -33,7 +33,7 @@ import {
   type Failure,
   inquire,
 } from './explain-step.ts';
-import { attemptsFor, isConflict, isPassing } from './retry.ts';
+import { attemptsFor, isConflict } from './retry.ts';
 
 /**
  * Turns any error that ended an attempt into an error of this library: what happened, where, and what to do. The
@@ -95,8 +95,7 @@ function readFailure(error: unknown, { seeders }: ResolvedOptions): Failure {
   // The adapter does not know that it is part of a bootstrap, so its remedies are for others.
   const seedsPolicy = seeders.some(({ name, isPolicy }) => isPolicy && name === step?.name);
   const unaware =
-    reason instanceof DatabaseError &&
-    (isAboutTransaction(reason) || isPassing(reason) || (seedsPolicy && isAboutTable(reason)));
+    reason instanceof DatabaseError && (isAboutTransaction(reason) || (seedsPolicy && isAboutTable(reason)));
   return { step, cause: unaware ? reason.cause : reason };
 }
 

@@ -45,8 +45,7 @@ import { findMisfitting } from './usable-rules.ts';
  * @throws ConnectionError `CONNECTION_LOST` when the connection is lost, and `OUTCOME_UNKNOWN` when it is lost at the
  *   commit of the transaction that this function has opened
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table, `READ_ONLY_DATABASE` in a transaction that only
- *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, `CONFLICT` where another session was in the
- *   way (then the transaction has to begin again), and as the adapter
+ *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, and as the adapter
  */
 export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,

@@ -1,6 +1,6 @@
 import { type ClientLike, isClient, type PoolLike } from '../database/client.ts';
 import { explainConnectFailure } from '../database/connect-failure.ts';
-import { CommitOutcomeUnknown, commit, TransactionAborted } from '../database/dialect.ts';
+import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -31,13 +31,9 @@ export async function runAlone<T>(connection: Connection, work: Work<T>, engine:
     if (errorCode(error) !== SQLSTATE.SERIALIZATION_FAILURE || engine.commitsDdl) throw error;
     return connection.atomically(work, engine).catch((again: unknown) => {
       // The caller's own transaction has been aborted by the first error.
-      throw isAborted(again) ? error : again;
+      throw errorCode(again) === SQLSTATE.IN_FAILED_SQL_TRANSACTION ? error : again;
     });
   }
-}
-
-function isAborted(error: unknown): boolean {
-  return error instanceof TransactionAborted || errorCode(error) === SQLSTATE.IN_FAILED_SQL_TRANSACTION;
 }
 
 /**

@@ -385,7 +385,7 @@ describe.each(SIMULATED)('on %s', (name) => {
         try {
           return await createAdapter(pool, options).addPolicy('p', 'p', ['user', 'reports', 'read']);
         } catch (error) {
-          if (Reflect.get(Object(error), 'code') !== 'CONFLICT') throw error;
+          if (Reflect.get(Object(error), 'code') !== '40001') throw error;
         }
       }
     };

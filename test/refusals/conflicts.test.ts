@@ -40,22 +40,6 @@ describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, 
     expect(attempts).toBe(limit);
   });
 
-  test('that an adapter has met is that of its seeder too', async () => {
-    const database = await createBootstrapped();
-    await database.pool().query(`
-      create function refuse() returns trigger language plpgsql
-        as $$ begin raise 'met another' using errcode = '${code}'; end $$;
-      create trigger refuse before insert on casbin for each statement execute function refuse();
-    `);
-    const seed = async ({ adapter }: SeederContext) => {
-      await adapter.addPolicy('p', 'p', ['clerk', 'invoices', 'read']);
-      return { inserted: 1, existing: 0 };
-    };
-    const error = await refusalOf(database, { seeders: [{ name: 'odd', seed }] });
-    expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'odd' });
-    expect(error.message).toContain(`met another. It was tried ${limit} times. Nothing was changed.`);
-  });
-
   test('is that of its migration', async () => {
     const database = await createBootstrapped();
     const up = async (db: Kysely<unknown>) => void (await fail(db, code));

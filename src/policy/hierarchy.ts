@@ -19,12 +19,12 @@ export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
   for (const { ptype, values } of rules) {
     const [child, parent, ...domains] = values;
     if (!ptype.startsWith('g') || child === undefined || parent === undefined) continue;
-    const domain = domains.join(', ');
-    const key =
-      domains.length > 1
-        ? JSON.stringify([ptype, domains])
-        : `${domains.length}, ${ptype.length}, ${ptype}${domain}`;
-    const { parents } = getOrAdd(hierarchies, key, () => ({ ptype, domain, domains, parents: new Map() }));
+    const { parents } = getOrAdd(hierarchies, JSON.stringify([ptype, ...domains]), () => ({
+      ptype,
+      domain: domains.join(', '),
+      domains,
+      parents: new Map(),
+    }));
     addTo(parents, child, parent);
   }
   return [...hierarchies.values()];

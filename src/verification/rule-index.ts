@@ -26,8 +26,8 @@ export class RuleIndex {
   readonly #byValues: HashTable;
   /** By those values and the subject; null until a request needs it. */
   #bySubject: HashTable | null = null;
-  /** The last question and its answer. */
-  #last: { readonly hash: number; readonly subjects: ReadonlySet<string> | null } | null = null;
+  /** If no values have to be equal, these subjects are the same for all requests, and many. */
+  readonly #subjectsOf = rememberLast((hash: number) => this.#collectSubjects(hash));
 
   constructor(model: Model, rules: string[][], conjuncts: readonly Conjunct[]) {
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
@@ -90,10 +90,7 @@ export class RuleIndex {
 
   /** The subjects of the rules for this permission; null if the matcher has no conjunct for subjects. */
   subjectsFor(request: Request): ReadonlySet<string> | null {
-    const hash = this.#hashOf(request, 'request');
-    // If no values have to be equal, they are the same for all requests, and many.
-    if (hash !== this.#last?.hash) this.#last = { hash, subjects: this.#collectSubjects(hash) };
-    return this.#last.subjects;
+    return this.#subjectsOf(this.#hashOf(request, 'request'));
   }
 
   #collectSubjects(hash: number): ReadonlySet<string> | null {

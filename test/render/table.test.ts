@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { andMore } from '../../src/render/phrases.ts';
 import { renderTable } from '../../src/render/table.ts';
 
 const COLUMNS = [{ title: 'name' }, { title: 'rows', align: 'right' }] as const;
@@ -18,4 +19,9 @@ test('a table has aligned columns, wherever its widest cell is', () => {
 
 test('a table without rows has its headings', () => {
   expect(renderTable(COLUMNS, [])).toBe('  name  rows');
+});
+
+test('a list says how many more there are, and nothing if it is whole', () => {
+  expect(andMore(1_051, 50)).toBe('\n  … and 1,001 more');
+  expect(andMore(50, 50)).toBe('');
 });

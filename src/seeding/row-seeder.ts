@@ -91,7 +91,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     },
     async seed(context): Promise<SeederResult> {
       if (rows.length === 0) return { inserted: 0, existing: 0 };
-      const allColumns = new Set([...key, ...groupByColumns(rows).flatMap(({ columns }) => columns)]);
+      const allColumns = new Set(groupByColumns(rows).flatMap(({ columns }) => columns));
       const db = context.db.withPlugin(OWN_QUERIES);
       const target = await requireTarget(db, name, table, key, [...allColumns]);
       const into = { ...target, table, key };

@@ -131,6 +131,7 @@ describe('rows', () => {
       1,
     ],
     [[{ id: new Date(5) }, { id: new Date(5) }], 'id', 0],
+    [[{ id: new Date(5) }, { id: '1970-01-01T00:00:00.005Z' }], 'id', 0],
     [[{ id: 10n }, { id: 10 }], 'id', 0],
   ])('with the same key are refused, with the place of the other: %o', async (rows, key, first) => {
     expect(await problemsOfSeeder({ rows, key })).toMatchObject([

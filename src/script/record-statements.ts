@@ -17,9 +17,9 @@ import { reasonOf } from '../text.ts';
 
 /** How a migration is recorded. */
 export interface RecordingOptions {
-  /** The rows that a query of the catalog returns, since there is no database. */
+  /** The rows that a query returns, since there is no database. */
   readonly answer: (question: string) => readonly object[];
-  /** Whether such queries are left out. Those of others may call a function that changes something. */
+  /** Whether queries of the catalog are left out. Those of others may call a function that changes something. */
   readonly leavesOut: boolean;
 }
 
@@ -50,7 +50,7 @@ export function withoutResult(statement: string): string {
 
 /**
  * Runs work on a Kysely without a database, and returns its statements, with their parameters written into them.
- * Queries return what an empty database would, except for those of the catalog.
+ * By default, queries return what an empty database would.
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
@@ -59,9 +59,8 @@ export async function recordStatements(
   const statements: string[] = [];
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      const isOfCatalog = asksCatalog(query.sql);
-      if (!isOfCatalog || !leavesOut) statements.push(writeParameters(query));
-      return { rows: isOfCatalog ? (answer(query.sql) as R[]) : [] };
+      if (!leavesOut || !asksCatalog(query.sql)) statements.push(writeParameters(query));
+      return { rows: answer(query.sql) as R[] };
     },
     async *streamQuery() {},
   };

@@ -225,7 +225,9 @@ describe('the SQL of a bootstrap', () => {
   test('makes a journal of the columns that the table of an adapter has', async () => {
     const pool = (await createDatabase()).pool();
     const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar(255)`).join(', ');
-    await pool.query(`create table casbin_rule (id serial primary key, ptype varchar(255), ${columns})`);
+    await pool.query(
+      `create table casbin_rule (id serial primary key, ptype varchar(255), valid text, ${columns})`,
+    );
     const options = { policy: POLICY, table: 'casbin_rule', seeders: [], journal: true };
     const sql = await writeBootstrapSql(options);
     await pool.query(sql);
@@ -378,13 +380,18 @@ describe('the SQL of a bootstrap', () => {
         await sql`create table former as values (7)`.execute(db);
         await sql`
           with moved as (delete from former returning *)
-          insert into units select column1, ${"it's"} from moved
+          insert into units select column1, ${"it's"} from moved where 'costs $1' <> ''
         `.execute(db);
         await sql`insert into former values (8) returning *`.execute(db);
         await sql`/* on */ select setval(pg_catalog.pg_get_serial_sequence('units', 'id'), 50)`.execute(db);
         await sql`/* it's on */ select setval(pg_catalog.pg_get_serial_sequence('units', 'id'), 51)`.execute(
           db,
         );
+        await sql`-- it's a query
+          (select 1)`.execute(db);
+        for (const query of ['values (1)', 'table former', 'show search_path']) {
+          await sql.raw(query).execute(db);
+        }
         await sql`
           create function refill() returns void language sql as $$ update former set column1 = column1 + 1 $$
         `.execute(db);
@@ -401,6 +408,17 @@ describe('the SQL of a bootstrap', () => {
         { id: 1, note: null, next: 52, column1: 9 },
         { id: 7, note: "it's", next: 53, column1: 9 },
       ]);
+    });
+
+    test('has them in the order of their names', async () => {
+      const none = { seed: async () => ({ inserted: 0, existing: 0 }) };
+      const seeders = ['b_0001', 'a_0001'].map((name) => ({
+        ...none,
+        name,
+        migrations: { [name]: { up: async () => {} } },
+      }));
+      const script = await writeBootstrapSql({ policy: null, seeders });
+      expect(script.match(/(?<=-- Migration )[ab]_0001/g)).toEqual(['a_0001', 'b_0001']);
     });
 
     test('keeps the blanks of their texts', async () => {
@@ -490,6 +508,10 @@ describe('the SQL of a bootstrap', () => {
     await expect(writeBootstrapSql({ policy })).rejects.toMatchObject({
       problems: [{ code: 'VALUE_DISTORTED', at: 'policy.rules[0]' }],
     });
+    const rules = [['p', 'viewer', '', 'read']];
+    await expect(writeBootstrapSql({ policy: { rules }, table: 'casbin_rule' })).rejects.toMatchObject({
+      problems: [{ code: 'VALUE_DISTORTED', at: 'policy.rules[0]' }],
+    });
   });
 
   test('is not written for options that are wrong', async () => {
@@ -517,6 +539,10 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     nothing: async () => {},
     'a bootstrap without a version': (pool, options) =>
       bootstrapDatabase(pool, { ...options, policy: { roles: { viewer, clerk } } }),
+    'a bootstrap of which nothing is recorded': async (pool, options) => {
+      await bootstrapDatabase(pool, { ...options, policy: { roles: { viewer, clerk, intern } } });
+      await pool.query(`drop table "${options.schema ?? 'public'}".casbin_bootstrap_migration`);
+    },
     'version 1, and changes of administrators': async (pool, options) => {
       await bootstrapDatabase(pool, { ...options, policy: FIRST });
       const client = await pool.connect();
@@ -544,8 +570,15 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
         `delete from "${schema}".${layout.table} where ${layout.first} = 'viewer' and ptype = 'p'`,
       );
     },
+    'the same version, which renamed and retired nothing': (pool, options) =>
+      bootstrapDatabase(pool, { ...options, policy: { ...FIRST, version: 3 } }),
     'a newer version': (pool, options) =>
       bootstrapDatabase(pool, { ...options, policy: { version: 4, roles: { viewer } } }),
+    'a rule of an administrator that version 3 defines': async (pool, options) => {
+      await bootstrapDatabase(pool, { ...options, policy: FIRST });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['viewer', 'invoices', 'list']);
+    },
     'rules of administrators that version 1 defined afterwards': async (pool, options) => {
       const { intern: _, ...roles } = FIRST.roles ?? {};
       await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles } });
@@ -600,9 +633,13 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await bootstrapDatabase(one, { ...options, policy: SECOND });
     await other.query(sql);
     expect(await readAll(other, schema)).toEqual(await readAll(one, schema));
+    const readTimes = async () =>
+      (await other.query(`select at from "${schema}".casbin_bootstrap_version order by version`)).rows;
+    const times = await readTimes();
     await other.query(sql);
 
     expect(await readAll(other, schema)).toEqual(await readAll(one, schema));
+    expect(await readTimes()).toEqual(times);
     await expectComplete(other, { ...options, policy: SECOND });
     const { rows } = await other.query('show search_path');
     expect(rows).toEqual([{ search_path: '"$user", public' }]);
@@ -637,6 +674,26 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await other.query(second);
     expect(await sorted(other)).toEqual(await sorted(one));
     await expectComplete(other, { ...options, policy: SECOND });
+  });
+
+  test('takes over the record of a table that was renamed, as a bootstrap does', async () => {
+    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+    const [one, other] = pools as [pg.Pool, pg.Pool];
+    for (const pool of pools) {
+      await bootstrapDatabase(pool, { ...layout.options, policy: FIRST, seeders: [] });
+      await pool.query(`alter table ${layout.table} rename to rules`);
+    }
+    const options = { table: { name: 'rules', layout: layout.name }, policy: SECOND, seeders: [] };
+    await bootstrapDatabase(one, options);
+    await other.query(await writeBootstrapSql(options));
+    const read = async (pool: pg.Pool) => {
+      const record = await pool.query(
+        'select source, ptype, rule, inserted, first_version from casbin_bootstrap_rule order by ptype, rule',
+      );
+      return [record.rows, await storedRules(pool, 'rules')];
+    };
+    expect(await read(other)).toEqual(await read(one));
+    await expectComplete(other, options);
   });
 
   test('renames a role in rules that have one value', async () => {
@@ -689,13 +746,29 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     ]);
   });
 
+  test('records what a bootstrap without a version has inserted, also run statement by statement', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    await bootstrapDatabase(pool, {
+      ...layout.options,
+      policy: { roles: { viewer, clerk, intern } },
+      seeders: [],
+    });
+    const script = await writeBootstrapSql({ ...layout.options, policy: FIRST, seeders: [] });
+    for (const statement of script.split(/\n\n(?=--|create|do )/)) await pool.query(statement);
+    const { rows } = await pool.query('select distinct inserted from casbin_bootstrap_rule');
+    expect(rows).toEqual([{ inserted: true }]);
+  });
+
   test('may be run statement by statement, and the journal has the version as release', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const options = { ...layout.options, policy: FIRST, seeders: [], journal: true };
     const statements = (await writeBootstrapSql(options)).split(/\n\n(?=--|create|do )/);
     for (const statement of statements) await pool.query(statement);
     await expectComplete(pool, options);
-    await pool.query(`delete from ${layout.table} where ${layout.first} = 'intern'`);
+    // In the transaction of the script, too.
+    await pool.query(
+      `${statements.join('\n\n')}\ndelete from ${layout.table} where ${layout.first} = 'intern'`,
+    );
 
     const [entry] = await readJournal(pool, { limit: 1, value: 'clerk' });
     expect(entry).toMatchObject({ actor: 'casbin-bootstrap', release: '1' });

@@ -64,12 +64,11 @@ describe('the status', () => {
   });
 
   test('reports a pending migration alone, by the list that the application names', async () => {
-    const pool = (await createDatabase()).pool();
-    await pool.query('create schema auth');
+    const pool = (await createDatabase()).pool({ options: '-c search_path=public,app' });
+    await pool.query('create schema app');
     const up = async () => {};
     const listed = (...names: string[]) => ({
       policy: POLICY,
-      schema: 'auth',
       seeders: [],
       migrations: {
         provider: { getMigrations: async () => Object.fromEntries(names.map((name) => [name, { up }])) },
@@ -77,6 +76,7 @@ describe('the status', () => {
       },
     });
     await bootstrapDatabase(pool, listed('001_a'));
+    await pool.query('alter table done set schema app');
     await expect(readStatus(pool, listed('001_a'))).resolves.toMatchObject({ isComplete: true });
     await expect(readStatus(pool, listed('003_c', '002_b', '001_a'))).resolves.toMatchObject({
       applicationMigrations: { applied: ['001_a'], pending: ['002_b', '003_c'] },

@@ -63,6 +63,43 @@ describe('the status', () => {
     });
   });
 
+  test('reports a pending migration alone, by the list that the application names', async () => {
+    const pool = (await createDatabase()).pool({ options: '-c search_path=public,app' });
+    await pool.query('create schema app');
+    const up = async () => {};
+    const listed = (...names: string[]) => ({
+      policy: POLICY,
+      seeders: [],
+      migrations: {
+        provider: { getMigrations: async () => Object.fromEntries(names.map((name) => [name, { up }])) },
+        tableName: 'done',
+      },
+    });
+    await bootstrapDatabase(pool, listed('001_a'));
+    await pool.query('alter table done set schema app');
+    await expect(readStatus(pool, listed('001_a'))).resolves.toMatchObject({ isComplete: true });
+    await expect(readStatus(pool, listed('003_c', '002_b', '001_a'))).resolves.toMatchObject({
+      applicationMigrations: { applied: ['001_a'], pending: ['002_b', '003_c'] },
+      rules: { missing: 0 },
+      isComplete: false,
+    });
+  });
+
+  test('is not complete before the first bootstrap with a newer version', async () => {
+    const pool = (await createDatabase()).pool();
+    const of = (version: number) => ({ policy: { ...POLICY, version }, seeders: [] });
+    await bootstrapDatabase(pool, of(1));
+    await expect(readStatus(pool, of(1))).resolves.toMatchObject({
+      version: { defined: 1, newest: 1 },
+      isComplete: true,
+    });
+    await expect(readStatus(pool, of(2))).resolves.toMatchObject({
+      version: { defined: 2, newest: 1 },
+      rules: { missing: 0 },
+      isComplete: false,
+    });
+  });
+
   test('is complete where another tool runs the migrations, and in a table of columns', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(

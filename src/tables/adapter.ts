@@ -54,8 +54,8 @@ export interface AdapterOptions {
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, DatabaseError for a table that is missing or not unique, for a rule too long to index, for a conflict
- * with another session, and for a transaction that only reads or was aborted, LockTimeoutError, and ConnectionError when there is no connection or it
- * is lost: `OUTCOME_UNKNOWN` where the change may have been committed.
+ * with another session, and for a transaction that only reads or was aborted, LockTimeoutError, and ConnectionError
+ * when there is no connection or it is lost: `OUTCOME_UNKNOWN` where the change may have been committed.
  *
  * Rules of a ptype that the model does not define are left out when it loads, as by any adapter of Casbin's, so that
  * applications with different models may share a table. The adapter of createEnforcer refuses them.

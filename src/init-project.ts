@@ -49,8 +49,8 @@ export interface InitReport {
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
  * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
  * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database.
- * If the existing configuration has a policy from elsewhere, or null, no model and no policy are written either. A given
- * Model is in no file, and none is written for it.
+ * If the existing configuration has a policy from elsewhere, or null, no model and no policy are written either. For a
+ * Model that is given as an object, none is written.
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`; with the `policy` of an existing

@@ -14,7 +14,8 @@ interface MisspeltRole {
 
 /**
  * Finds roles that are given and have no permission, inherit nothing, and are called nearly as a role that has or
- * inherits something. It looks only at role definitions that the model compares with a value of its rules, as they are written.
+ * inherits something. It looks only at role definitions that the model compares with a value of its rules, as they are
+ * written.
  */
 export function findMisspeltRoles(
   model: Model,

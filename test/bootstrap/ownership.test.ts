@@ -1064,6 +1064,16 @@ test('a role is not renamed where the link of a user would not fit its column', 
   });
 });
 
+test('a role is not renamed where a rule would be too long for the indexes', async () => {
+  const pool = (await createBootstrapped({ policy: FIRST, seeders: [] })).pool();
+  const name = randomBytes(6_000).toString('base64url');
+  const roles = { viewer: VIEWER, [name]: CLERK };
+  const policy: PolicyDefinition = { version: 2, roles, renamed: { roles: { clerk: name } } };
+  await expect(bootstrapDatabase(pool, { policy, seeders: [] })).rejects.toMatchObject({
+    code: 'RULE_TOO_LONG',
+  });
+});
+
 test('a rule may be longer than an index takes', async () => {
   const pool = (await createDatabase()).pool();
   const policy = { version: 1, rules: [['p', randomBytes(6_000).toString('base64url'), 'invoices', 'read']] };

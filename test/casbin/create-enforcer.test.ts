@@ -62,6 +62,18 @@ test('a role from which row-level security may hide rules gets no enforcer, as w
   await expect(enforcer.loadPolicy()).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
 });
 
+test('a role that may not connect is told so', async () => {
+  const database = await createDatabase();
+  const { url } = await database.createRole();
+  await database.pool().query(`do $$ begin
+    execute format('revoke connect on database %I from public', current_database());
+  end $$`);
+  await expect(createEnforcer(database.pool({ connectionString: url }))).rejects.toMatchObject({
+    name: 'ConnectionError',
+    code: 'PERMISSION_DENIED',
+  });
+});
+
 describe('stored rules that do not fit the model', () => {
   test('are refused where the model was forgotten, instead of allowing what they deny', async () => {
     const pool = await bootstrapped();

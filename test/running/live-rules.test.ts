@@ -43,6 +43,18 @@ describe('one subject with very many rules that only a pattern tells apart', () 
 });
 
 describe('a decision', () => {
+  test('is left to Casbin once many rules of one subject are gone', async () => {
+    const all = Array.from({ length: 40 }, (_, n) => ['alice', 'data', 'read', `note ${n}`]);
+    const text = modelText({ p: 'sub, obj, act, note' });
+    const rules = await rulesOf(
+      text,
+      all.map((values) => ['p', ...values]),
+    );
+    expect(rules.decide(['alice', 'data', 'read'])).toEqual(all[0]);
+    rules.apply(all.map((values) => ({ ptype: 'p', values, rows: -1 })));
+    expect(rules.decide(['alice', 'data', 'read'])).toBeUndefined();
+  });
+
   test('is by the values one by one, not by their text together', async () => {
     const rules = await rulesOf(modelText(), [['p', 'alice', 'ab', 'c']]);
     expect(rules.decide(['alice', 'ab', 'c'])).toEqual(['alice', 'ab', 'c']);

@@ -12,7 +12,7 @@ export interface RuleMove {
   readonly to: Rule | null;
 }
 
-/** The stored rules that name one of the roles: as their subject, or on either side of a role link. */
+/** The stored rules that name one of the roles, as their subject or on either side of a role link; first rows first. */
 export async function readRulesOfRoles(
   client: ClientLike,
   table: RuleTable,
@@ -20,12 +20,15 @@ export async function readRulesOfRoles(
 ): Promise<Rule[]> {
   if (roles.length === 0) return [];
   const [ptype, first, second] = [table.ptype('stored'), table.value('stored', 0), table.value('stored', 1)];
+  // A cursor whose rows are in the order of an index would read the whole table by that index.
   const text = `
-    select ${table.columns('stored')}
-    from ${table.sql} stored
-    where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
-    or (${ptype} = 'g' and ${second} = any ($1::text[]))
-    order by stored.${table.identity}`;
+    with found as materialized (
+      select ${table.columns('stored')}, stored.${table.identity} as place
+      from ${table.sql} stored
+      where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
+      or (${ptype} = 'g' and ${second} = any ($1::text[]))
+    )
+    select * from found order by place`;
   const found: Rule[] = [];
   await onRuleTable(table, [], () =>
     readPortions(client, table, { text, values: [[...roles]] }, (rows) => {

@@ -1,7 +1,10 @@
 import { newModelFromString } from 'casbin';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { POSTGRESQL } from '../../src/database/engine.ts';
 import { type BootstrapOptions, bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
+import { findRuleTable } from '../../src/tables/find-rule-table.ts';
+import { readRulesOfRoles } from '../../src/tables/move-rules.ts';
 import { copyDatabase, createDatabase } from '../support/database.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
@@ -53,7 +56,7 @@ test('a start reads few rows of a table with 200,000 assignments of roles to use
   }
 });
 
-test('a start reads one of many rules of others where it can reach none, as Casbin decides on empty values without any', async () => {
+test('a start that can reach none of many rules reads one, because without any Casbin decides on empty values', async () => {
   const pool = (await createDatabase()).pool();
   const options: BootstrapOptions = {
     model: newModelFromString(modelText({ m: 'g(r.sub, p.sub)' })),
@@ -95,4 +98,28 @@ test('a start that has something to do reads few rows of it too', async () => {
     verification: { ok: true },
   });
   expect(read[0]).toBeLessThan(2_000);
+});
+
+test('the rules of a role are read in the order of rows, without reading the others', async () => {
+  const pool = (await createLarge()).pool({ max: 1 });
+  await pool.query(`
+    insert into casbin (ptype, rule)
+    select 'g', jsonb_build_array('user' || n, 'intern') from generate_series(1000, 1, -1) n
+  `);
+  await pool.query('analyze casbin');
+  const client = await pool.connect();
+  const { table } = await findRuleTable(client, undefined, { duplicates: 'report' }, POSTGRESQL);
+
+  await client.query('begin');
+  const rules = await readRulesOfRoles(client, table, ['intern']);
+  const { rows } = await client.query(
+    `select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables where relname = 'casbin'`,
+  );
+  await client.query('rollback');
+  client.release();
+
+  expect(rules.map(({ values }) => values[0])).toEqual(
+    Array.from({ length: 1_000 }, (_, n) => `user${1_000 - n}`),
+  );
+  expect(rows[0].read).toBeLessThan(5_000);
 });

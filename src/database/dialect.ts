@@ -14,6 +14,7 @@ import {
 import type { QueryResultLike } from './client.ts';
 import { type Engine, POSTGRESQL } from './engine.ts';
 import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
+import { NestedTransactionRefused, refuseNul, refuseTransactionControl } from './refused-statement.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { REMEMBER_SETTINGS } from './settings.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
@@ -145,7 +146,8 @@ class SingleClientDriver implements Driver {
     // A broken connection must not get the commit.
     if (this.#session.broken !== null) throw this.#session.broken;
     this.#refuseMore();
-    if (this.#readOnly && this.#limits?.endsSettings) return this.#endReading();
+    if (this.#readOnly && this.#limits?.endsSettings && this.#limits.engine?.hasSettings !== false)
+      return this.#endReading();
     const { command } = await commit(this.#session).catch((error: unknown) => {
       throw this.#readOnly && error instanceof CommitOutcomeUnknown ? error.cause : error;
     });
@@ -234,16 +236,6 @@ function hasSqlstate(error: unknown): boolean {
  */
 export class TransactionAborted extends Error {}
 
-/** PostgreSQL's protocol ends a statement at the first NUL, and can't read what comes after it. */
-export function refuseNul(sql: string): void {
-  const nul = sql.indexOf('\0');
-  if (nul === -1) return;
-  const before = sql.slice(Math.max(0, nul - 40), nul);
-  throw new TypeError(
-    `a name or a statement holds a NUL character, which PostgreSQL can't store: behind ${JSON.stringify(before)}`,
-  );
-}
-
 /** The one connection of a Kysely over one client. */
 class ClientConnection implements DatabaseConnection {
   /** Whether its transaction ends or has ended. */
@@ -296,23 +288,4 @@ class TransactionOver extends Error {
       'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all in place of forEach.',
     );
   }
-}
-
-/** Code inside the transaction tried to begin or end a transaction, which would have ended ours. */
-export class NestedTransactionRefused extends Error {}
-
-const COMMENT = /--[^\n]*|\/\*[\s\S]*?\*\//g;
-
-/** Savepoints are allowed; every other statement that begins with these words begins or ends a transaction. */
-const CONTROL =
-  /^\s*(begin|start\s+transaction|commit|end|abort|rollback|prepare\s+transaction)\b(?!(\s+(work|transaction))?\s+to\b)/i;
-
-/**
- * Throws NestedTransactionRefused for a statement that begins or ends a transaction, before the server runs it. If the
- * statement is behind another one in the same text, it is noticed afterwards, because the transaction is gone.
- */
-export function refuseTransactionControl(sql: string): void {
-  const control = CONTROL.exec(sql.replace(COMMENT, ' '))?.[1];
-  if (control === undefined) return;
-  throw new NestedTransactionRefused(`the statement "${control.toLowerCase()}" was refused`);
 }

@@ -8,7 +8,8 @@ import {
 } from 'kysely';
 import { quoteText } from './catalog.ts';
 import type { QueryResultLike } from './client.ts';
-import { beginReading, refuseNul, type TransactionLimits } from './dialect.ts';
+import { beginReading, type TransactionLimits } from './dialect.ts';
+import { refuseNul } from './refused-statement.ts';
 import type { Session } from './session.ts';
 
 /**

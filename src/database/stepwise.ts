@@ -9,9 +9,10 @@ import {
   sql,
 } from 'kysely';
 import { quoteTable } from './catalog.ts';
-import { LocklessAdapter, NestedTransactionRefused } from './dialect.ts';
+import { LocklessAdapter } from './dialect.ts';
 import type { Engine } from './engine.ts';
 import { OWN_QUERIES } from './own-queries.ts';
+import { NestedTransactionRefused } from './refused-statement.ts';
 import { type AnyKysely, inWriteTransaction, setSearchPath } from './transaction.ts';
 
 /** A step was committed, but what it should have made is not there. */

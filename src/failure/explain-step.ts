@@ -1,4 +1,5 @@
-import { createKysely, NestedTransactionRefused, TransactionAborted } from '../database/dialect.ts';
+import { createKysely, TransactionAborted } from '../database/dialect.ts';
+import { NestedTransactionRefused } from '../database/refused-statement.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { SettingsReset, type Step, TransactionEnded } from '../database/step-failure.ts';

@@ -5,11 +5,11 @@ import {
   CommitOutcomeUnknown,
   CommittedNothing,
   createKysely,
-  NestedTransactionRefused,
   runTogether,
   TransactionAborted,
   type TransactionLimits,
 } from '../../src/database/dialect.ts';
+import { NestedTransactionRefused } from '../../src/database/refused-statement.ts';
 import { Session, withSession } from '../../src/database/session.ts';
 import { inReadOnlyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';

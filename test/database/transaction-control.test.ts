@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NestedTransactionRefused, refuseTransactionControl } from '../../src/database/dialect.ts';
+import { NestedTransactionRefused, refuseTransactionControl } from '../../src/database/refused-statement.ts';
 
 describe('a statement that begins or ends a transaction', () => {
   test.each([

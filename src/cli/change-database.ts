@@ -1,7 +1,7 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
-import { InvalidOptionsError } from '../errors.ts';
+import { InvalidOptionsError, LockTimeoutError } from '../errors.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
 import { checkWaitShape } from '../options/running-shape.ts';
@@ -31,6 +31,9 @@ export async function changeDatabase(
     };
     return await connection.atomically(limitAndChange, engine);
   } catch (error) {
-    throw await explainRefusedWork(error, 'change the policy', async () => []);
+    const told = await explainRefusedWork(error, 'change the policy', async () => []);
+    if (!(told instanceof LockTimeoutError)) throw told;
+    const message = `${told.message} For this command: lockTimeoutMs in casbin-bootstrap.config.`;
+    throw new LockTimeoutError(message, told.holders, { cause: told });
   }
 }

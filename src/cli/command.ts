@@ -109,7 +109,8 @@ export function commandRunner(
     const given = { ...modelOf(all), ...placeOf(all) };
     origins.forget(Object.keys(given));
     const { databaseUrl, ...configured } = config;
-    const named = all.policy ?? configured.policy;
+    // A command without --policy does not need the policy of the configuration, which may be a module that fails.
+    const named = takesPolicy(command) ? (all.policy ?? configured.policy) : undefined;
     const policy = typeof named === 'string' ? { policy: await origins.readPolicy(named) } : {};
     const options = { ...configured, ...policy, ...given, logger };
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
@@ -132,6 +133,10 @@ export function commandRunner(
   }
 }
 
+function takesPolicy({ options }: Command): boolean {
+  return options.some(({ long }) => long === '--policy');
+}
+
 /** In another folder than the project's, the configuration is not found, and the command succeeds all the same. */
 function describeDefaultPolicy(configFile: string | null): string {
   const fact =
@@ -143,7 +148,6 @@ function describeDefaultPolicy(configFile: string | null): string {
 const ADVICE: { readonly [Code in BootstrapErrorCode]?: string } = {
   POLICY_MISSING: 'For this command: give --policy, or policy in casbin-bootstrap.config.',
   CHANGE_REFUSED: 'For this command: --force with --reason.',
-  LOCK_TIMEOUT: 'For this command: lockTimeoutMs in casbin-bootstrap.config.',
   TABLE_MISSING:
     'On the command line: casbin-bootstrap seed, with options such as journal in casbin-bootstrap.config.',
 };

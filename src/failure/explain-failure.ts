@@ -172,10 +172,7 @@ function describeReference(cause: unknown, { seeders }: ResolvedOptions): string
   const { detail, schema, table }: Record<string, unknown> = Object(cause);
   if (errorCode(cause) !== SQLSTATE.FOREIGN_KEY_VIOLATION || typeof detail !== 'string') return '';
   const filling = seeders.filter((seeder) => [table, `${schema}.${table}`].includes(seeder.table));
-  const names = filling.map(
-    ({ name }) =>
-      ` Seeder "${name}" fills table "${table}": correct its rows, or seed the row that they refer to.`,
-  );
+  const names = filling.map(({ name }) => ` Seeder "${name}" fills table "${table}".`);
   return ` ${escapeControls(shorten(detail))}${names.join('')}`;
 }
 

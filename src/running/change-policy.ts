@@ -146,8 +146,8 @@ function toRules(
 }
 
 /**
- * Refuses rules that do not fit the model or the table, and rules that are given twice. Those that Casbin would not use
- * can be removed.
+ * Refuses rules that do not fit the model, and rules that are given twice. Those that Casbin would not use can be
+ * removed.
  */
 async function requireSound(
   { model }: ResolvedOptions,

@@ -19,7 +19,7 @@ import { reasonOf } from '../text.ts';
 export interface RecordingOptions {
   /** The rows that a query returns, since there is no database. */
   readonly answer: (question: string) => readonly object[];
-  /** Whether queries of the catalog are left out. Those of others may call a function that changes something. */
+  /** Whether queries of the catalog are left out. Only ours are known to call nothing that changes something. */
   readonly leavesOut: boolean;
 }
 

@@ -86,7 +86,7 @@ function callersConnection(client: ClientLike): Connection {
   };
 }
 
-/** If the connection is lost before the answer to a statement that no transaction is open for, it may be committed. */
+/** Outside of a transaction, a statement whose answer was lost with the connection may have been committed. */
 function refuseToGuess(cause: unknown): never {
   if (!isConnectionLoss(cause)) throw cause;
   throw new CommitOutcomeUnknown('The connection was lost before the server answered', { cause });

@@ -140,7 +140,7 @@ async function findWhatIsMissing(
   const model = enforcer.getModel();
   const closest = await findClosestRules(model, rules, request, evaluator(enforcer, given));
   return {
-    roles: listRoles(model, rules, request),
+    roles: listHeldRoles(model, rules, request),
     closest: closest.map(({ rule, differences }) => ({ rule: toLine(rule), differences })),
     unknown: findUnknownValues(model, rules, request),
   };
@@ -148,7 +148,7 @@ async function findWhatIsMissing(
 
 const SHOWN_PATHS = 4;
 
-function listRoles(model: Model, rules: readonly Rule[], request: Request): HeldRoles[] {
+function listHeldRoles(model: Model, rules: readonly Rule[], request: Request): HeldRoles[] {
   const tokens = tokensOf(model, 'r');
   const take = (token: string) => request[tokens.indexOf(token)] ?? '';
   const hierarchies = buildHierarchies(loadLinks(model, rules));

@@ -58,7 +58,7 @@ test.for(['staff', 'public.staff'])(
     await expect(bootstrapDatabase(pool, { seeders: [staff] })).rejects.toMatchObject({
       code: 'DATABASE_REFUSED',
       message:
-        'The database refused: insert or update on table "staff" violates foreign key constraint "staff_department_fkey" (23503). Nothing was changed. Key (department)=(7) is not present in table "department". Seeder "people" fills table "staff": correct its rows, or seed the row that they refer to.',
+        'The database refused: insert or update on table "staff" violates foreign key constraint "staff_department_fkey" (23503). Nothing was changed. Key (department)=(7) is not present in table "department". Seeder "people" fills table "staff".',
     });
   },
 );

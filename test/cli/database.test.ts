@@ -85,7 +85,7 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error('Nothing was thrown');
 }
 
-test('a server has two connections at once, as an examination needs, by name, and checked by TCP', async () => {
+test('both connections of a server have a name, and TCP checks that they are there', async () => {
   const checked = vi.spyOn(Socket.prototype, 'setKeepAlive');
   const database = openServer((await createDatabase()).url);
   onTestFinished(() => database.close());

@@ -92,6 +92,11 @@ test('casbin-bootstrap takes a module as a policy, in every place where one is n
   expect(matrix).toMatchObject({ code: 0, stdout: 'clerk: invoices, read\n' });
   await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": "policy.ts" }');
   expect(await runCli(['matrix', '--format', 'compact'], { cwd })).toEqual(matrix);
+  await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": "missing.ts" }');
+  const missing = await runCli(['matrix', '--format', 'compact'], { cwd });
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no such file') });
+  // It does not use that policy.
+  expect(await runCli(['diff', 'policy.ts', 'policy.ts'], { cwd })).toMatchObject({ code: 0 });
   const revision = await runCli(['diff', 'HEAD:policy.ts', 'empty.yaml'], { cwd });
   expect(revision).toMatchObject({ code: 2, stderr: expect.stringMatching(/a module can't be read here/) });
 });

@@ -157,7 +157,7 @@ describe('a row that breaks a constraint on its own values is reported', () => {
     );
   });
 
-  test('unless the search for it takes longer than a statement may', async () => {
+  test('but not where the search for the row takes longer than a statement may', async () => {
     const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
     await database.pool().query(`
       create table plans (id int primary key, check (id <> 1));

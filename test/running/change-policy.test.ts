@@ -711,7 +711,7 @@ test('all problems are reported at once', async () => {
   client.release();
 });
 
-test('so are all problems that only the database shows', async () => {
+test('all problems of a change that only the database shows are reported together', async () => {
   const pool = (await createDatabase()).pool();
   const options = { policy, table: 'casbin_rule' };
   await bootstrapDatabase(pool, { ...options, seeders: [] });

@@ -178,7 +178,7 @@ describe('the difference of two definitions', () => {
     expect(sameEffect.rules.reordered, 'where no rule denies').toBe(false);
   });
 
-  test('is not in the order where only rules of one of them, links or repetitions make another one', async () => {
+  test('is not in the order of links, nor in added or repeated rules between the others', async () => {
     const model = newModelFromString(modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' }));
     const permissions = [
       ['p', 'a', 'x', 'read', 'deny'],

@@ -14,7 +14,13 @@ import {
 import type { QueryResultLike } from './client.ts';
 import { type Engine, POSTGRESQL } from './engine.ts';
 import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
-import { NestedTransactionRefused, refuseNul, refuseTransactionControl } from './refused-statement.ts';
+import {
+  NestedTransactionRefused,
+  refuseNul,
+  refuseTransactionControl,
+  TransactionAborted,
+  TransactionOver,
+} from './refused-statement.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { REMEMBER_SETTINGS } from './settings.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
@@ -230,12 +236,6 @@ function hasSqlstate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));
 }
 
-/**
- * A statement was refused because an earlier one had failed and its error was ignored, as Kysely's Migrator does. The
- * `cause` is that earlier error: PostgreSQL's own 25P02 does not name it.
- */
-export class TransactionAborted extends Error {}
-
 /** The one connection of a Kysely over one client. */
 class ClientConnection implements DatabaseConnection {
   /** Whether its transaction ends or has ended. */
@@ -278,14 +278,5 @@ class ClientConnection implements DatabaseConnection {
   // biome-ignore lint/correctness/useYield: the interface asks for it, and a single client can't stream
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('Streaming is not available inside a bootstrap.');
-  }
-}
-
-/** Code of the application goes on after the transaction: what it does now would be committed by itself. */
-class TransactionOver extends Error {
-  constructor() {
-    super(
-      'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all in place of forEach.',
-    );
   }
 }

@@ -26,3 +26,18 @@ export function refuseNul(sql: string): void {
     `a name or a statement holds a NUL character, which PostgreSQL can't store: behind ${JSON.stringify(before)}`,
   );
 }
+
+/**
+ * A statement was refused because an earlier one had failed and its error was ignored, as Kysely's Migrator does. The
+ * `cause` is that earlier error: PostgreSQL's own 25P02 does not name it.
+ */
+export class TransactionAborted extends Error {}
+
+/** Code of the application goes on after the transaction: what it does now would be committed by itself. */
+export class TransactionOver extends Error {
+  constructor() {
+    super(
+      'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all in place of forEach.',
+    );
+  }
+}

@@ -6,7 +6,8 @@ import {
   LockTimeoutError,
 } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { CommitOutcomeUnknown, TransactionAborted } from './dialect.ts';
+import { CommitOutcomeUnknown } from './dialect.ts';
+import { TransactionAborted } from './refused-statement.ts';
 import { isConnectionLoss } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 

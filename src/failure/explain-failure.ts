@@ -1,8 +1,9 @@
 import { explainConnectFailure } from '../database/connect-failure.ts';
-import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../database/dialect.ts';
+import { CommitOutcomeUnknown, CommittedNothing } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { LockRowNotGranted } from '../database/lock-row.ts';
 import { findHiddenSchemaRemedies } from '../database/privileges.ts';
+import { TransactionAborted } from '../database/refused-statement.ts';
 import { explainUnknownOutcome } from '../database/refused-work.ts';
 import {
   ConnectFailure,

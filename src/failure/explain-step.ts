@@ -1,5 +1,5 @@
-import { createKysely, TransactionAborted } from '../database/dialect.ts';
-import { NestedTransactionRefused } from '../database/refused-statement.ts';
+import { createKysely } from '../database/dialect.ts';
+import { NestedTransactionRefused, TransactionAborted } from '../database/refused-statement.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { SettingsReset, type Step, TransactionEnded } from '../database/step-failure.ts';

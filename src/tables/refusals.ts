@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { quoteIdentifier } from '../database/catalog.ts';
-import { TransactionAborted } from '../database/dialect.ts';
+import { TransactionAborted } from '../database/refused-statement.ts';
 import { errorCode, findCoded, SQLSTATE } from '../database/sqlstates.ts';
 import { adviseUnfilled, describeUnfilled } from '../database/unfilled-columns.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';

@@ -6,10 +6,9 @@ import {
   CommittedNothing,
   createKysely,
   runTogether,
-  TransactionAborted,
   type TransactionLimits,
 } from '../../src/database/dialect.ts';
-import { NestedTransactionRefused } from '../../src/database/refused-statement.ts';
+import { NestedTransactionRefused, TransactionAborted } from '../../src/database/refused-statement.ts';
 import { Session, withSession } from '../../src/database/session.ts';
 import { inReadOnlyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';

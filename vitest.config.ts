@@ -35,7 +35,7 @@ const LONGEST = [
   'embedded/data-directory.test.ts',
   'tables/load.test.ts',
   'embedded/snapshot.test.ts',
-  'running/live-enforcer.test.ts',
+  'running/follow-journal.test.ts',
   'proofs/races/race.test.ts',
   'proofs/races/live.test.ts',
   'support/support.test.ts',

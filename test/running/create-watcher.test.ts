@@ -13,9 +13,7 @@ import {
 } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { gateOf } from './gate.fixture.ts';
-
-/** So rarely that nothing is found by it. */
-const NEVER_MS = 2_000_000;
+import { NEVER_MS } from './live.fixture.ts';
 
 /** Casbin's own enforcer on the stock adapter, with a watcher, and how often that had it load. */
 async function open({ journal = true, isEx = true } = {}, options: LiveEnforcerOptions = {}) {

@@ -6,10 +6,9 @@ import { ruleKey } from '../../src/policy/rule.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { NEVER_MS } from './live.fixture.ts';
 import { isInside, sliceWorld } from './slice-world.fixture.ts';
 
-/** So rarely that nothing is found by it. */
-const NEVER_MS = 2_000_000;
 const RUNS = Number(process.env.SLICE_RUNS ?? 30);
 
 const counts = { slices: 0, changes: 0, allowed: 0, denied: 0, outside: 0 };

@@ -1,35 +1,26 @@
 import { EnforceContext, newModel } from 'casbin';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
   createLiveEnforcer,
   domainsModelPath,
   type LiveEnforcerOptions,
-  type PolicyChange,
 } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
-
-/** So rarely that nothing is found by it. */
-const NEVER_MS = 2_000_000;
+import { follow, NEVER_MS } from './live.fixture.ts';
 
 const OUT_OF_SLICE = { name: 'BootstrapError', code: 'OUT_OF_SLICE' };
 
 describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $name', (layout) => {
   describe.each([true, false])('with a journal: %s', (journal) => {
     async function open(options: LiveEnforcerOptions) {
-      const pool = (await createBootstrapped({ ...layout.options, seeders: [], journal })).pool();
+      const database = await createBootstrapped({ ...layout.options, seeders: [], journal });
+      const pool = database.pool();
       await layout.insert(pool, ['g', 'alice', 'readonly'], ['g', 'bob', 'admin']);
-      const changes: PolicyChange[] = [];
-      const live = await createLiveEnforcer(pool, {
-        ...layout.options,
-        pollIntervalMs: NEVER_MS,
-        onChange: (change) => changes.push(change),
-        ...options,
-      });
-      onTestFinished(() => live.close());
+      const { live, changes } = await follow(database, { ...layout.options, ...options }, pool);
       return { pool, live, changes };
     }
 

@@ -1,0 +1,376 @@
+import { type Enforcer, newModelFromString } from 'casbin';
+import pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  createAdapter,
+  createEnforcer,
+  definePolicy,
+  type PolicyChanges,
+  readJournal,
+} from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
+import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
+import { BY, openForChanges, policy } from './change.fixture.ts';
+
+describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
+  const open = () => openForChanges(layout);
+
+  test('refuses what must never be allowed, says why, and leaves the transaction usable', async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    const before = await stored();
+    await client.query('begin');
+
+    const refused = changePolicy(
+      client,
+      { grant: [['clerk', 'invoices', 'delete']], assign: [['carol', 'clerk']] },
+      options,
+    );
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'CHANGE_REFUSED',
+      message: expect.stringContaining(
+        '"clerk, invoices, delete" would be allowed: by "p, clerk, invoices, delete"',
+      ),
+      violations: [{ request: ['clerk', 'invoices', 'delete'], rule: ['p', 'clerk', 'invoices', 'delete'] }],
+    });
+    expect(await stored()).toEqual(before);
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await client.query('commit');
+    expect((await readJournal(pool, { value: 'carol' })).map(({ actor }) => actor)).toEqual(['root']);
+  });
+
+  test('refuses it also where bootstraps verify nothing, and reads no migrations for that', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const getMigrations = () => Promise.reject(new Error('the folder was not deployed'));
+    const shared = { ...options, migrations: { getMigrations }, verify: false };
+    await expect(
+      changePolicy(client, { grant: [['clerk', 'invoices', 'delete']] }, shared),
+    ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
+  });
+
+  test('may allow what the definition denies without never', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const write = ['clerk', 'invoices', 'write'] as const;
+    const report = await changePolicy(
+      client,
+      { grant: [write] },
+      { ...options, policy: definePolicy({ ...policy, deny: [write] }) },
+    );
+    expect(report.added).toEqual([['p', ...write]]);
+  });
+
+  test('refuses it by a role as well', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    await layout.insert(client, ['p', 'manager', 'invoices', 'delete']);
+    await expect(
+      changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options),
+    ).rejects.toMatchObject({ violations: [{ rolePath: ['clerk', 'manager'] }] });
+  });
+
+  test('refuses it also where two changes allow it only together', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    await layout.insert(client, ['p', 'manager', 'invoices', 'approve']);
+    await client.query('begin');
+    await changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options);
+    const other = await pool.connect();
+    const settled = changePolicy(
+      other,
+      { grant: [['manager' as never, 'invoices', 'delete']] },
+      options,
+    ).then(
+      () => 'made',
+      ({ code }) => code,
+    );
+    await Promise.race([settled, untilBlocked(pool)]);
+    await client.query('commit');
+    expect(await settled).toBe('CHANGE_REFUSED');
+    other.release();
+  });
+
+  test('tells that the transaction only reads, or was aborted before', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const changes = { assign: [['carol', 'clerk']], revoke: [['clerk', 'invoices', 'read']] } as const;
+    await client.query('begin read only');
+    for (const more of [{}, { force: true }])
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'READ_ONLY_DATABASE',
+        message: expect.stringMatching(
+          /can't change the policy: .* Nothing was changed\. .* "begin read write"/,
+        ),
+        cause: { code: '25006' },
+      });
+    await client.query('rollback');
+    await client.query('begin');
+    await client.query('select 1 / 0').catch(() => {});
+    for (const more of [{}, { engine: 'postgresql' }] as const)
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'TRANSACTION_ABORTED',
+        message: expect.stringMatching(/An earlier error .* Nothing was changed\. Roll the transaction back/),
+        cause: { code: '25P02' },
+      });
+    await client.query('rollback');
+  });
+
+  test('refuses a circle of roles, which no bootstrap could verify', async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await layout.insert(client, ['p', 'carol', 'invoices', 'approve']);
+    // A link of other things than roles.
+    await layout.insert(client, ['g2', 'carol', 'staff']);
+    const before = await stored();
+    const assign = [
+      ['clerk', 'carol'],
+      ['dave', 'clerk'],
+      ['dave', 'dave'],
+    ] as never;
+    await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'ROLE_CYCLE',
+          at: 'assign[0]',
+          message: expect.stringContaining('"clerk" → "carol" → "clerk"'),
+        },
+        { code: 'ROLE_INHERITS_ITSELF', at: 'assign[2]' },
+      ],
+    });
+    expect(await stored()).toEqual(before);
+    await client.query(`delete from ${layout.table} where ptype = 'g2'`);
+    // Turned round at once, it is none.
+    await changePolicy(
+      client,
+      { assign: [['clerk', 'carol' as never]], unassign: [['carol', 'clerk']] },
+      options,
+    );
+    await bootstrapDatabase(pool, { ...options, seeders: [], journal: true });
+  });
+
+  test('refuses a circle of more links than Casbin follows', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const circle = Array.from(
+      { length: 12 },
+      (_, index) => [`role ${index}`, `role ${(index + 1) % 12}`] as const,
+    );
+    await expect(
+      changePolicy(client, { assign: circle }, { ...options, policy: undefined }),
+    ).rejects.toMatchObject({ problems: circle.map(() => ({ code: 'ROLE_CYCLE' })) });
+  });
+
+  test('names an unknown role, and the nearest one', async () => {
+    await using opened = await open();
+    const { client, options, stored } = opened;
+    const before = await stored();
+    const assign = [
+      ['carol', 'clrek'],
+      ['dave', 'zzzzzzzz'],
+      ['erin', 'invoices'],
+    ] as never;
+    await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'ROLE_UNDEFINED',
+          at: 'assign[0]',
+          message: expect.stringContaining('Did you mean "clerk"?'),
+        },
+        {
+          code: 'ROLE_UNDEFINED',
+          at: 'assign[1]',
+          message:
+            'there is no role "zzzzzzzz": no rule, defined, stored or added, gives it anything. Correct the name, or grant the role something in the same change.',
+        },
+        { code: 'ROLE_UNDEFINED', at: 'assign[2]', message: expect.not.stringContaining('mean') },
+      ],
+    });
+    expect(await stored()).toEqual(before);
+    await layout.insert(client, ['p', 'auditor', 'invoices', 'read']);
+    await changePolicy(client, { assign: [['carol', 'auditor' as never]] }, options);
+    const withGuests = { ...options, policy: { ...policy, rules: [['g', 'clerk', 'guest']] } };
+    await changePolicy(client, { assign: [['carol', 'guest' as never]] }, withGuests);
+  });
+
+  test('knows a role that the same change gives a permission, or another role', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const changes = {
+      grant: [['auditor', 'invoices', 'read']],
+      assign: [
+        ['carol', 'auditor'],
+        ['lead', 'accountant'],
+        ['dave', 'lead'],
+      ],
+    };
+    await changePolicy(client, changes as never, options);
+    const enforcer = await createEnforcer(pool, options);
+    expect(await enforcer.enforce('carol', 'invoices', 'read')).toBe(true);
+    expect(await enforcer.enforce('dave', 'invoices', 'delete')).toBe(true);
+  });
+});
+
+test('all problems are reported at once', async () => {
+  const pool = (await createDatabase()).pool();
+  const client = await pool.connect();
+  const refused = (changes: object, options: object) => changePolicy(client, changes, options as never);
+  await expect(refused({ grant: ['a'], give: [] }, { force: true, policcy: 1 })).rejects.toMatchObject({
+    problems: expect.arrayContaining(
+      ['grant[0]', 'give', 'actor', 'policcy'].map((at) => expect.objectContaining({ at })),
+    ),
+  });
+  await expect(refused({}, {})).rejects.toThrow(
+    'actor: it is missing. Give who makes the change: a name, such as that of the user who is signed in.',
+  );
+  await expect(refused({}, { actor: 'root', force: true })).rejects.toThrow('reason beside force');
+  await expect(refused({ grant: [['a', 'b']], assign: [['a', 'b', 'c']] }, BY)).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_WRONG_LENGTH', at: 'grant[0]' },
+      { code: 'RULE_WRONG_LENGTH', at: 'assign[0]' },
+    ],
+  });
+  await expect(
+    refused(
+      {
+        assign: [['a', 'b']],
+        unassign: [
+          ['a', 'b'],
+          ['a', 'b', 'c'],
+        ],
+      },
+      BY,
+    ),
+  ).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_WRONG_LENGTH', at: 'unassign[1]' },
+      { code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') },
+    ],
+  });
+  await expect(
+    refused({ grant: [['a\0b', 'b', 'c']], unassign: [['carol', '\ud800']] }, BY),
+  ).rejects.toMatchObject({
+    problems: [
+      { code: 'VALUE_UNSTORABLE', at: 'grant[0]' },
+      { code: 'VALUE_UNSTORABLE', at: 'unassign[0]' },
+    ],
+  });
+  for (const half of ['\0', '\ud800'])
+    await expect(refused({}, { actor: half, reason: half })).rejects.toMatchObject({
+      problems: [{ at: 'actor' }, { at: 'reason' }],
+    });
+  // Without the role, the domain would be taken for it.
+  await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
+    problems: [
+      {
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining(
+          'must have a user and a role, and a domain where the model has some',
+        ),
+      },
+    ],
+  });
+  await expect(changePolicy(pool as never, {}, BY)).rejects.toMatchObject({
+    problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
+  });
+  client.release();
+});
+
+test('all problems of a change that only the database shows are reported together', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { policy, table: 'casbin_rule' };
+  await bootstrapDatabase(pool, { ...options, seeders: [] });
+  await pool.query('alter table casbin_rule alter v1 type varchar(10)');
+  const client = await pool.connect();
+  const changes = { grant: [['clerk', 'old invoices', 'read']], assign: [['carol', 'clrek']] } as never;
+  await expect(changePolicy(client, changes, { ...options, ...BY })).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_DOES_NOT_FIT_TABLE', at: 'grant[0]' },
+      { code: 'ROLE_UNDEFINED', at: 'assign[0]' },
+    ],
+  });
+  client.release();
+});
+
+test('a change needs a client that was connected, or is connecting', async () => {
+  const { url } = await createBootstrapped({ policy, seeders: [] });
+  const client = new pg.Client(url);
+  const assign = () => changePolicy(client, { assign: [['carol', 'clerk']] }, BY);
+  await expect(assign()).rejects.toMatchObject({
+    problems: [{ at: 'client', message: expect.stringContaining('await client.connect()') }],
+  });
+  const connected = client.connect();
+  await expect(assign()).resolves.toMatchObject({ added: [['g', 'carol', 'clerk']] });
+  await connected;
+  await client.end();
+});
+
+test('a client with the methods of that of pg-native is no pool', async () => {
+  const database = await createBootstrapped({ policy, seeders: [] });
+  const pool = database.pool({ max: 1 });
+  const client = await pool.connect();
+  // Neither escapeIdentifier nor a stream; one that was not made by a pool has no release either.
+  const { getTypeParser } = client;
+  const native = { connect: async () => {}, query: client.query.bind(client), getTypeParser };
+  await client.query('begin');
+  await expect(changePolicy(native, { assign: [['carol', 'clerk']] }, BY)).resolves.toMatchObject({
+    added: [['g', 'carol', 'clerk']],
+  });
+  await createAdapter(native).addPolicy('p', 'p', ['clerk', 'orders', 'read']);
+  await client.query('rollback');
+  client.release();
+  const { rows } = await pool.query("select rule from casbin where rule ? 'carol' or rule ? 'orders'");
+  expect(rows).toEqual([]);
+  const problem = { at: 'pool', message: expect.stringContaining('not a single client') };
+  await expect(createEnforcer(native as never)).rejects.toMatchObject({ problems: [problem] });
+});
+
+test('grants are refused that Casbin would not use or never finish reading, and may be revoked', async () => {
+  const model = newModelFromString(
+    modelText({
+      r: 'sub, obj, act',
+      p: 'sub, obj, act, eft',
+      m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj) && r.act == p.act',
+    }),
+  );
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { model, policy: null, seeders: [] });
+  const unusable = [
+    ['clerk', '/invoices/:', 'read', 'allow'],
+    ['clerk', '/invoices', 'read', 'Deny'],
+  ] as const;
+  await createAdapter(pool).addPolicy('p', 'p', [...unusable[1]]);
+  const client = await pool.connect();
+  const change = (changes: PolicyChanges) => changePolicy(client, changes, { ...BY, model });
+  await expect(change({ grant: unusable })).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_VALUE_INVALID', at: 'grant[1]' },
+      { code: 'PATTERN_ENDLESS', at: 'grant[0]' },
+    ],
+  });
+  await expect(change({ revoke: unusable })).resolves.toMatchObject({ removed: [['p', ...unusable[1]]] });
+  client.release();
+});
+
+test('what must never be allowed is decided with the functions of the application', async () => {
+  const options = {
+    model: newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && covers(p.act, r.act)' })),
+    configureEnforcer: (enforcer: Enforcer) =>
+      enforcer.addFunction('covers', (given: string, asked: string) => given === asked || given === 'all'),
+    policy: { rules: [['p', 'clerk', 'invoices', 'read']], never: [['clerk', 'payroll', 'read']] },
+  };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { ...options, seeders: [] });
+  const client = await pool.connect();
+  await expect(
+    changePolicy(client, { grant: [['clerk', 'payroll', 'all']] }, { ...options, ...BY }),
+  ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
+  client.release();
+});

@@ -1,35 +1,11 @@
-import { isAbsolute, relative } from 'node:path';
-import { Enforcer, newModelFromString, Util } from 'casbin';
+import { Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { coverageToLcov, definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
-import { renderAnnotations, renderCompact, renderJunit } from '../../src/render/remark-formats.ts';
+import { type PolicyTestFilter, testPolicy } from '../../src/index.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
 import { modelText } from '../verification/verify.fixture.ts';
+import { POLICY, TESTS, testText } from './policy-tests.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
-
-const POLICY = definePolicy({
-  roles: {
-    viewer: { permissions: { invoices: ['read'] } },
-    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-  },
-});
-const TESTS = `
-given:
-  - [g, bob, viewer]
-allow:
-  - [bob, invoices, read]
-tests:
-  - name: clerks write
-    given:
-      - [g, alice, clerk]
-    allow:
-      - [alice, invoices, write]
-    deny:
-      - [bob, invoices, write]
-  - name: nobody else <&"
-    allow:
-      - [alice, invoices, write]
-`;
 
 const NOTHING = 'it has no requests. Write some under allow or deny.';
 
@@ -44,12 +20,6 @@ const POLICY_PARTS = [
   'renamed',
   'onRevoked',
 ];
-
-async function run(text: string, filter: PolicyTestFilter = {}) {
-  const path = await writeTemporary('policy.test.yaml', text);
-  const report = await testPolicy([path], { policy: POLICY }, filter);
-  return { path, report };
-}
 
 describe('tests of a policy', () => {
   test('are decided by the rules that can match, and explained by that decision', async () => {
@@ -87,7 +57,7 @@ describe('tests of a policy', () => {
   });
 
   test('are decided on the policy and the rules that are given for them alone', async () => {
-    const { path, report } = await run(TESTS);
+    const { path, report } = await testText(TESTS);
     expect(report.ok).toBe(false);
     expect(
       report.tests.map(({ at, name, request, ok }) => [at.replace(path, ''), name, request.join(' '), ok]),
@@ -109,13 +79,13 @@ describe('tests of a policy', () => {
 
   test('are decided on what is given for the whole file, too', async () => {
     const allow = 'allow: [[bob, invoices, read]]';
-    const { report } = await run(`given: [[g, bob, viewer]]\ntests: [{ name: a, ${allow} }]`);
+    const { report } = await testText(`given: [[g, bob, viewer]]\ntests: [{ name: a, ${allow} }]`);
     expect(report.ok).toBe(true);
   });
 
   test('may be chosen by subject and by name', async () => {
     const chosen = async (filter: PolicyTestFilter) =>
-      (await run(TESTS, filter)).report.tests.map(({ at }) => at.split(':').at(-2));
+      (await testText(TESTS, filter)).report.tests.map(({ at }) => at.split(':').at(-2));
     expect(await chosen({ subject: 'bob' })).toEqual(['5', '13']);
     expect(await chosen({ name: 'clerk' })).toEqual(['11', '13']);
     expect(await chosen({ name: 'clerk', subject: 'alice' })).toEqual(['11']);
@@ -241,7 +211,7 @@ describe('tests of a policy', () => {
       [{ code: 'POLICY_SYNTAX', at: /:2:1$/ }, { code: 'OPTION_INVALID' }],
     ],
   ])('are refused with %s', async (_, text, problems) => {
-    await expect(run(text)).rejects.toMatchObject({
+    await expect(testText(text)).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
       problems: problems.map((problem) => ({
         ...problem,
@@ -253,7 +223,7 @@ describe('tests of a policy', () => {
   test('report a given rule that does not fit once, however many tests it is given for', async () => {
     const allow = 'allow: [[clerk, invoices, read]]';
     const text = `given: [[p, a]]\n${allow}\ntests: [{ name: a, ${allow} }, { name: b, ${allow} }]`;
-    const error: unknown = await run(text).catch((reason: unknown) => reason);
+    const error: unknown = await testText(text).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ problems: [{ code: 'RULE_WRONG_LENGTH' }] });
     expect(error).not.toHaveProperty('problems.1');
   });
@@ -322,7 +292,7 @@ describe('tests of a policy', () => {
   });
 
   test('report misspelt names, but not names that resemble none of the rules', async () => {
-    const { path, report } = await run(`
+    const { path, report } = await testText(`
 given: [[g, robert, viewer]]
 allow: [[robert, invoices, read]]
 deny:
@@ -384,199 +354,5 @@ deny:
         problems: [{ at: 'files' }],
       });
     }
-  });
-});
-
-describe('coverage of the policy by its tests', () => {
-  const TEXT = `roles:
-  viewer:
-    permissions:
-      invoices: [read, print]
-  clerk:
-    inherits: [viewer]
-    permissions:
-      invoices:
-        - write
-        - delete
-`;
-
-  async function measure(required = {}) {
-    const policy = await writeTemporary('policy.yaml', TEXT);
-    const file = await writeTemporary(
-      'tests.yaml',
-      `
-tests:
-  - name: by a role that is given
-    given: [[g, alice, clerk], [p, alice, invoices, sign]]
-    allow: [[alice, invoices, read], [alice, invoices, sign]]
-  - name: as it is
-    allow: [[clerk, invoices, write], [viewer, invoices, read]]
-    deny: [[viewer, invoices, write]]
-`,
-    );
-    return { policy, report: await testPolicy([file], { policy }, {}, required) };
-  }
-
-  test('counts the requests that depended on each rule, also by way of roles that are given', async () => {
-    const { policy, report } = await measure();
-    expect(report.coverage).toMatchObject({ covered: 3, total: 5 });
-    expect(
-      report.coverage.rules.map(({ rule, at, requests }) => [
-        at.replace(policy, ''),
-        rule.join(' '),
-        requests,
-      ]),
-    ).toEqual([
-      [':4:18', 'p viewer invoices read', 2],
-      [':4:24', 'p viewer invoices print', 0],
-      [':9:11', 'p clerk invoices write', 1],
-      [':10:11', 'p clerk invoices delete', 0],
-      [':6:16', 'g clerk viewer', 1],
-    ]);
-  });
-
-  test('counts no rule where the matcher uses none', async () => {
-    const model = newModelFromString(modelText({ m: 'r.sub == "root"' }));
-    const policy = { rules: [['p', 'eve', 'x', 'read']], allow: [['root', 'x', 'read']] };
-    const { ok, coverage } = await testPolicy([], { policy, model });
-    expect(ok).toBe(true);
-    expect(coverage).toMatchObject({ covered: 0, total: 1 });
-  });
-
-  test('counts a link that only a role manager can find, also in addition to a given role', async () => {
-    const configureEnforcer = (enforcer: Enforcer) =>
-      enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc).then(() => {});
-    const policy = {
-      rules: [
-        ['p', 'clerk', 'invoices', 'read'],
-        ['g', 'staff-*', 'clerk'],
-      ],
-    };
-    const file = await writeTemporary(
-      'tests.yaml',
-      'given: [[g, alice, staff-1]]\nallow: [[alice, invoices, read]]',
-    );
-    const { coverage } = await testPolicy([file], { policy, configureEnforcer });
-    expect(coverage).toMatchObject({ covered: 2, total: 2 });
-  });
-
-  test('may be required, and each untested rule is then reported at its place', async () => {
-    expect((await measure({ coverage: 60 })).report).toMatchObject({ ok: true, problems: [] });
-    const { policy, report } = await measure({ coverage: 61 });
-    expect(report.ok).toBe(false);
-    expect(report.problems).toEqual([
-      {
-        code: 'COVERAGE_TOO_LOW',
-        at: `${policy}:4:24`,
-        message:
-          'no request depends on "p, viewer, invoices, print". 3 of 5 rules decide one, and 61 % must. Write a request that depends on it, or remove the rule.',
-      },
-      { code: 'COVERAGE_TOO_LOW', at: `${policy}:10:11`, message: expect.anything() },
-    ]);
-    expect(renderCompact(listTestRemarks(report))).toContain(`${policy}:10:11: no request depends on`);
-    await expect(measure({ coverage: 101 })).rejects.toMatchObject({ problems: [{ at: 'coverage' }] });
-  });
-
-  test('is text, with each rule where that is wanted', async () => {
-    const { policy, report } = await measure();
-    const shorter = {
-      ...report.coverage,
-      rules: report.coverage.rules.map((one) => ({ ...one, at: one.at.replace(policy, 'policy.yaml') })),
-    };
-    const text = renderTests({ ...report, coverage: shorter, durationMs: 4 }, { coverage: true });
-    expect(text.split('\n')).toEqual([
-      '  requests  rule                        place',
-      '         2  p, viewer, invoices, read   policy.yaml:4:18',
-      '         0  p, viewer, invoices, print  policy.yaml:4:24',
-      '         1  p, clerk, invoices, write   policy.yaml:9:11',
-      '         0  p, clerk, invoices, delete  policy.yaml:10:11',
-      '         1  g, clerk, viewer            policy.yaml:6:16',
-      '',
-      '5 requests decided as expected (4 ms). 3 of 5 rules tested (60 %).',
-    ]);
-  });
-
-  test('is LCOV, with the lines in order and a branch for each rule of a line', async () => {
-    const { policy, report } = await measure();
-    expect(coverageToLcov(report.coverage).split('\n')).toEqual([
-      'TN:',
-      `SF:${relative('', policy)}`,
-      'BRDA:4,0,0,2',
-      'BRDA:4,0,1,0',
-      'BRF:2',
-      'BRH:1',
-      'DA:4,2',
-      'DA:6,1',
-      'DA:9,1',
-      'DA:10,0',
-      'LF:4',
-      'LH:3',
-      'end_of_record',
-      '',
-    ]);
-    expect(isAbsolute(policy)).toBe(true);
-    const inCode = { ...POLICY, allow: [['clerk', 'invoices', 'read']] };
-    expect(coverageToLcov((await testPolicy([], { policy: inCode })).coverage)).toBe('');
-  });
-});
-
-describe('the result', () => {
-  test('has the reason of each failure', async () => {
-    const { path, report } = await run(TESTS);
-    expect(renderTests({ ...report, durationMs: 4 })).toBe(
-      [
-        `${path}:16:9: nobody else <&": alice, invoices, write must be allowed`,
-        '  request  sub = alice, obj = invoices, act = write',
-        '  answer   denied: no rule allows it',
-        '  roles    no "g" rule gives alice a role',
-        '  closest  p, clerk, invoices, write — alice is not clerk',
-        '',
-        '1 request of 4 not decided as expected (4 ms). 2 of 3 rules tested (66 %).',
-      ].join('\n'),
-    );
-    const { report: passed } = await run(TESTS, { subject: 'bob' });
-    expect(renderTests({ ...passed, durationMs: 4 })).toBe(
-      '2 requests decided as expected (4 ms). 1 of 3 rules tested (33 %).',
-    );
-    const coverage = { covered: 0, total: 0, rules: [] };
-    expect(renderTests({ ...passed, coverage, durationMs: 4 })).toBe(
-      '2 requests decided as expected (4 ms). The policy has no rules.',
-    );
-  });
-
-  test('is JUnit', async () => {
-    const { path, report } = await run(TESTS.replace('bob, invoices, read', '"bo\\u0001b", invoices, read'));
-    const xml = renderJunit(listTestRemarks(report), { name: 'test', durationMs: 4 });
-    expect(xml).toContain('<testsuites name="casbin-bootstrap" tests="5" failures="2" time="0.004">');
-    expect(xml).toContain(`<testsuite name="${path}" tests="5" failures="2">`);
-    expect(xml).toContain('name="nobody else &#60;&#38;&#34;: alice, invoices, write must be allowed"');
-    expect(xml).toContain(
-      '<failure type="DECISION_UNEXPECTED" message="denied: no rule allows it">  request  sub = alice',
-    );
-    expect(xml).toContain('bo\\u0001b');
-    expect(xml).not.toContain(String.fromCharCode(1));
-    const [half] = report.tests.map((one) => ({ ...one, name: 'half \ud800' }));
-    const remarks = listTestRemarks({ ...report, warnings: [], tests: half === undefined ? [] : [half] });
-    expect(remarks).toHaveLength(1);
-    expect(renderJunit(remarks, { name: 'test', durationMs: 0 }).isWellFormed()).toBe(true);
-  });
-
-  test('is a line for each request, with its place', async () => {
-    const { path, report } = await run(TESTS);
-    expect(renderCompact(listTestRemarks(report)).split('\n')).toEqual([
-      `${path}:5:5: bob, invoices, read must be allowed: ok`,
-      `${path}:11:9: clerks write: alice, invoices, write must be allowed: ok`,
-      `${path}:13:9: clerks write: bob, invoices, write must be denied: ok`,
-      `${path}:16:9: nobody else <&": alice, invoices, write must be allowed: failed, denied: no rule allows it [DECISION_UNEXPECTED]`,
-    ]);
-  });
-
-  test('is annotations of GitHub', async () => {
-    const { path, report } = await run(TESTS);
-    expect(renderAnnotations(listTestRemarks(report), '')).toMatch(
-      new RegExp(
-        `^::error file=${path},line=16,col=9,title=DECISION_UNEXPECTED::nobody else .*%0A {2}request`,
-      ),
-    );
   });
 });

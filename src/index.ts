@@ -17,9 +17,9 @@ export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './database-findi
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
 export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
+export type { BootstrapErrorCode, ProblemCode } from './error-codes.ts';
 export {
   BootstrapError,
-  type BootstrapErrorCode,
   ConnectionError,
   DatabaseError,
   InvalidOptionsError,
@@ -30,7 +30,6 @@ export {
   PermissionError,
   PolicyChangeError,
   type Problem,
-  type ProblemCode,
   SeederError,
   StoredRuleError,
   VerificationError,

@@ -1,4 +1,5 @@
-import { InvalidOptionsError, type Problem, type ProblemCode } from './errors.ts';
+import type { ProblemCode } from './error-codes.ts';
+import { InvalidOptionsError, type Problem } from './errors.ts';
 import { checkOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { DefinedRule } from './policy/compile.ts';

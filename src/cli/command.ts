@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
+import type { BootstrapErrorCode } from '../error-codes.ts';
+import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { Remark } from '../render/remark.ts';
 import { findProjectFile, loadConfigFile } from './config-file.ts';

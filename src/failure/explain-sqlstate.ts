@@ -4,13 +4,8 @@ import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders }
 import { describeHolders } from '../database/refused-work.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
-import {
-  type BootstrapError,
-  type BootstrapErrorCode,
-  DatabaseError,
-  LockTimeoutError,
-  SeederError,
-} from '../errors.ts';
+import type { BootstrapErrorCode } from '../error-codes.ts';
+import { type BootstrapError, DatabaseError, LockTimeoutError, SeederError } from '../errors.ts';
 import { listPending } from '../migrator/migrate.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';

@@ -4,7 +4,8 @@ import { checkPool } from '../database/client.ts';
 import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
-import { InvalidOptionsError, type Problem, type ProblemCode } from '../errors.ts';
+import type { ProblemCode } from '../error-codes.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { type LoggerLike, SILENT, withFields } from '../logger.ts';
 import {
   APPLICATION_LIST,

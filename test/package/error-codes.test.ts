@@ -20,7 +20,7 @@ function table(codes: readonly { code: string; comment: string }[]): string {
 }
 
 test('docs/errors.md has every code with cause and remedy; vitest --update writes it', async () => {
-  const source = await readFile('src/errors.ts', 'utf8');
+  const source = await readFile('src/error-codes.ts', 'utf8');
   const errors = codesOf(source, 'BootstrapErrorCode');
   const problems = codesOf(source, 'ProblemCode');
   const all = [...source.matchAll(/^ {2}\| '(\w+)'/gm)].map(([, code]) => code);

@@ -169,32 +169,48 @@ export const COUNTED_HOLDERS = 10_000;
 /** How many of them are named. */
 export const NAMED_HOLDERS = 5;
 
+/** A link to a role, from a user or from another role. */
+interface Link {
+  readonly name: string;
+  readonly domain: string;
+}
+
 /** Finds holders in a list of all stored rules. */
 export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
-    const defined = new Set(definedRoles);
     const lengths = ruleLengthsOf(model);
-    const children = new Map<string, { readonly name: string; readonly domain: string }[]>();
+    const defined = new Set(definedRoles);
+    const links = new Map<string, Link[]>();
     for (const { ptype, values } of live) {
-      const [name = '', parent = ''] = values;
-      if (!ptypes.includes(ptype)) continue;
-      const link = { name, domain: linkDomain(values, lengths.get(ptype)) };
-      addTo(children, parent, link);
+      const [name = '', role = ''] = values;
+      if (ptypes.includes(ptype))
+        addTo(links, role, { name, domain: linkDomain(values, lengths.get(ptype)) });
     }
     const found: Holders[] = [];
-    for await (const { name, domain } of paced(roles)) {
-      const below = new Set([name]);
-      const holders: string[] = [];
-      for (const holder of below) {
-        const links = children.get(holder) ?? [];
-        if (links.length === 0 && !defined.has(holder)) holders.push(holder);
-        if (holders.length > COUNTED_HOLDERS) break;
-        for (const link of links) if (domain === null || link.domain === domain) below.add(link.name);
-      }
+    for await (const role of paced(roles)) {
+      const holders = listHolders(role, links, defined);
       found.push(summarizeHolders(holders, holders.length));
     }
     return found;
   };
+}
+
+/** Who has a role, directly or by other roles; no more than one beyond those that are counted. */
+function listHolders(
+  { name, domain }: Role,
+  links: ReadonlyMap<string, readonly Link[]>,
+  defined: ReadonlySet<string>,
+): string[] {
+  const below = new Set([name]);
+  const holders: string[] = [];
+  // What is added to a set while it is gone through is gone through too.
+  for (const holder of below) {
+    const toHolder = links.get(holder) ?? [];
+    if (toHolder.length === 0 && !defined.has(holder)) holders.push(holder);
+    if (holders.length > COUNTED_HOLDERS) break;
+    for (const link of toHolder) if (domain === null || link.domain === domain) below.add(link.name);
+  }
+  return holders;
 }
 
 /**

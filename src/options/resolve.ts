@@ -7,13 +7,6 @@ import { providerSeeder } from '../defaults/provider-seeder.ts';
 import type { ProblemCode } from '../error-codes.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { type LoggerLike, SILENT, withFields } from '../logger.ts';
-import {
-  APPLICATION_LIST,
-  isMigrationSettings,
-  type MigrationList,
-  type MigrationProvider,
-  type Migrations,
-} from '../migrator/migration.ts';
 import type { BootstrapOptions, VerifyDatabaseOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
@@ -25,6 +18,7 @@ import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, toTableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
+import { type ResolvedMigrations, resolveMigrations } from './resolve-migrations.ts';
 import { resolveModel } from './resolve-model.ts';
 import {
   checkBesideRules,
@@ -139,7 +133,12 @@ export async function checkOptions(
   const given = sound.logger ?? SILENT;
   const logger = sound.dryRun === true ? withFields(given, { dryRun: true }) : given;
   const progress = createProgressReporter(logger, sound.onProgress);
-  const checked = {
+  const isDecidable = isReadable && !problems.some(({ code }) => UNDECIDABLE.includes(code));
+  const decided = isDecidable
+    ? await decideDefinition({ model, definition, defined, recalled, problems }, sound, progress)
+    : { problems, promises: null };
+  return {
+    ...decided,
     model,
     definition,
     ownership,
@@ -151,19 +150,30 @@ export async function checkOptions(
     logger,
     progress,
   };
-  if (!isReadable || problems.some(({ code }) => UNDECIDABLE.includes(code)))
-    return { ...checked, problems, promises: null };
+}
+
+/** A definition that can be decided, with the promises of an earlier start with the same options, if there was one. */
+interface Decidable extends Pick<CheckedOptions, 'definition' | 'defined' | 'problems'> {
+  readonly model: Model;
+  readonly recalled: ResolvedPromises | null;
+}
+
+/** What the definition itself decides, and all problems, together with those that only its decisions show. */
+async function decideDefinition(
+  { model, definition, defined, recalled, problems }: Decidable,
+  options: BootstrapOptions,
+  progress: ProgressReporter,
+): Promise<Pick<CheckedOptions, 'problems' | 'promises'>> {
   try {
-    const promises = recalled ?? (await resolvePromises(model, definition, defined, sound, progress));
+    const promises = recalled ?? (await resolvePromises(model, definition, defined, options, progress));
     const contradictions = withoutExplained(promises.problems, problems, definition);
-    if (problems.length > 0 || contradictions.length > 0)
-      return { ...checked, problems: [...problems, ...contradictions], promises };
-    const own = recalled ?? rememberPromises(promises, model, definition, defined, sound);
-    return { ...checked, problems, promises: own };
+    const all = [...problems, ...contradictions];
+    if (all.length > 0 || recalled !== null) return { problems: all, promises };
+    return { problems, promises: rememberPromises(promises, model, definition, defined, options) };
   } catch (error) {
-    if (problems.length > 0) return { ...checked, problems, promises: null };
+    if (problems.length > 0) return { problems, promises: null };
     const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
-    return { ...checked, problems: [{ code: 'MODEL_INVALID', at: 'model', message }], promises: null };
+    return { problems: [{ code: 'MODEL_INVALID', at: 'model', message }], promises: null };
   }
 }
 
@@ -253,40 +263,4 @@ export function withoutMisshapen(options: BootstrapOptions, misshapen: readonly 
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');
   const names = wrong.map(({ at }) => at.split(/[.[]/, 1)[0]);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
-}
-
-interface ResolvedMigrations {
-  /** Null when there are none. */
-  readonly migrations: Migrations | null;
-  readonly list: MigrationList;
-  readonly problems: readonly Problem[];
-}
-
-/** The application's own migrations, from a provider if they are given as one, and how they are recorded. */
-async function resolveMigrations({ migrations: given }: BootstrapOptions): Promise<ResolvedMigrations> {
-  if (given === undefined || given === false) {
-    return { migrations: null, list: APPLICATION_LIST, problems: [] };
-  }
-  if (!isMigrationSettings(given)) return { ...(await readMigrations(given)), list: APPLICATION_LIST };
-  const { provider, tableName, lockTableName, allowUnorderedMigrations } = given;
-  const list = {
-    tableName: tableName ?? APPLICATION_LIST.tableName,
-    lockTableName: lockTableName ?? APPLICATION_LIST.lockTableName,
-    allowUnorderedMigrations: allowUnorderedMigrations ?? APPLICATION_LIST.allowUnorderedMigrations,
-  };
-  return { ...(await readMigrations(provider)), list };
-}
-
-async function readMigrations(
-  given: Migrations | MigrationProvider,
-): Promise<Omit<ResolvedMigrations, 'list'>> {
-  if (typeof given.getMigrations !== 'function') return { migrations: given as Migrations, problems: [] };
-  try {
-    const migrations = await given.getMigrations();
-    const { checkMigrations } = await loadShapes();
-    return { migrations, problems: checkMigrations(migrations) };
-  } catch (error) {
-    const message = `the provider threw: ${reasonOf(error)}. Fix it, or give the migrations as an object.`;
-    return { migrations: null, problems: [{ code: 'OPTION_INVALID', at: 'migrations', message }] };
-  }
 }

@@ -1,18 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { ruleLengthsOf, tokensOf } from './casbin/model.ts';
+import { tokensOf } from './casbin/model.ts';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
-import { type MigrationTool, type Project, readProject } from './init/project.ts';
-import type { Starter, StoredPolicy } from './init/project-files.ts';
+import { describeProject } from './init/notes.ts';
+import { type Project, readProject } from './init/project.ts';
+import type { Starter } from './init/project-files.ts';
+import { readStoredPolicy } from './init/stored-policy.ts';
 import { MANIFEST, writeAll } from './init/write-files.ts';
 import { lintPolicy } from './lint-policy.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions } from './options.ts';
-import { compilePolicy } from './policy/compile.ts';
-import { formatRule, type Rule } from './policy/rule.ts';
-import { pullPolicy } from './pull-policy.ts';
-import { readStatus } from './read-status.ts';
 
 /** How a project is prepared. */
 export interface InitOptions {
@@ -75,66 +73,53 @@ export async function initProject(
     !isConfigured && options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
   const given = ownModel === null ? options : { ...options, model: join(folder, ownModel) };
   const model = pathOfModel(folder, given.model ?? join(folder, MODEL));
-  const found = pool === null || isConfigured ? null : await readDatabase(pool, given);
-  const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
-  const stored = found?.stored ?? null;
-  const misfit = stored === null ? null : findMisfit(stored);
-  if (misfit !== null && given.model === undefined) throw modelNeeded(misfit);
+  const found = pool === null || isConfigured ? null : await readStoredPolicy(pool, given);
   const { schema = null } = options;
-  const fitting = await findStarter(STARTERS, given);
-  const isNewModel = given.model === undefined;
-  const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model, isNewModel };
+  const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
+  const starter = await findStarter(STARTERS, given);
+  const content = {
+    form,
+    stored: found?.stored ?? null,
+    starter: starter ?? STARTERS[0],
+    table,
+    schema,
+    model,
+    isNewModel: given.model === undefined,
+  };
+
   const files = isConfigured ? [] : await writeProjectFiles(project, content);
-  const hasOtherConfig = project.config !== null && project.config !== configPath(project);
-  const keptConfig = hasOtherConfig || isConfigured ? project.config : null;
-  const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
+  const newConfig = configPath(project);
+  const otherConfig = project.config === newConfig ? null : project.config;
+  const wanted = files.filter(({ path }) => otherConfig === null || path !== newConfig);
   const addScriptsFor = (written: ReadonlySet<string>) =>
     addScripts(project, written.has(TESTS) || existsSync(join(folder, TESTS)));
   const { other, ...written } = await writeAll(folder, wanted, addScriptsFor, confirm);
   const hasTests = existsSync(join(folder, TESTS));
-  return {
-    ...written,
-    kept: [
-      ...(ownModel === null ? [] : [ownModel]),
-      ...written.kept,
-      ...(keptConfig === null ? [] : [keptConfig]),
-    ],
-    notes: [
-      ...(isConfigured
-        ? [describeConfigured(keptConfig, options)]
-        : other.has(policy)
-          ? describeKept(policy, found)
-          : describeDatabase(found)),
-      ...(stored !== null || fitting !== null || isConfigured || other.has(policy)
-        ? []
-        : [
-            `It does not fit the model${model === null ? '' : ` ${model}`}: lint tells where. Write your own.`,
-          ]),
-      ...(misfit === null || other.has(policy)
-        ? []
-        : [
-            'The policy of the database does not fit the model: lint tells where. Name the model of the application.',
-          ]),
-      ...(model === null && written.created.includes(configPath(project)) ? [MODEL_UNNAMED] : []),
-      ...(pool === null ? [DATABASE_NEEDED] : []),
-      ...describeConfig(hasOtherConfig && !isConfigured, project, policy),
-      ...describeTool(project.migrationTool, table !== null || schema !== null),
-      ...(hasTests ? [] : [await describeUntested(TESTS, given)]),
-      ...(written.kept.includes(MANIFEST) ? [SCRIPTS_MISSING] : []),
-    ],
-    next: [
-      ...(project.isInstalled ? [] : [INSTALL]),
-      'npx casbin-bootstrap lint',
-      ...(hasTests ? [`npx casbin-bootstrap test ${TESTS}`] : []),
-      'npx casbin-bootstrap plan',
-      'npx casbin-bootstrap seed',
-    ],
-  };
+
+  const keptConfig = isConfigured ? project.config : otherConfig;
+  const kept = [ownModel, ...written.kept, keptConfig].filter((path) => path !== null);
+  const notes = describeProject({
+    project,
+    hasDatabase: pool !== null,
+    found,
+    policy,
+    outcome: isConfigured ? 'configured' : other.has(policy) ? 'kept' : 'written',
+    isNull: options.policy === null,
+    model,
+    starterFits: starter !== null,
+    isConfigNew: written.created.includes(newConfig),
+    otherConfig,
+    isTableApart: table !== null || schema !== null,
+    untested: hasTests ? null : { path: TESTS, tokens: await requestTokens(given) },
+    lacksScripts: written.kept.includes(MANIFEST),
+  });
+  return { ...written, kept, notes, next: listCommands(project, hasTests ? TESTS : null) };
 }
 
-/** The path of a model in a project; null for an object, which is in no file. */
-function pathOfModel(folder: string, model: BootstrapOptions['model']): string | null {
-  return typeof model === 'string' ? relative(folder, resolve(model)) : null;
+function requireForm(form: unknown): void {
+  if (form === 'yaml' || form === 'csv' || form === 'module') return;
+  const message = 'must be yaml, csv or module.';
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'form', message }]);
 }
 
 /**
@@ -151,6 +136,11 @@ function hasOtherPolicy(
   return typeof policy !== 'string' || resolve(policy) !== resolve(folder, path);
 }
 
+/** The path of a model in a project; null for an object, which is in no file. */
+function pathOfModel(folder: string, model: BootstrapOptions['model']): string | null {
+  return typeof model === 'string' ? relative(folder, resolve(model)) : null;
+}
+
 /** The first one that fits the model; null where none does. */
 async function findStarter(
   starters: readonly Starter[],
@@ -162,116 +152,19 @@ async function findStarter(
   return null;
 }
 
-function describeConfigured(config: string | null, { policy }: BootstrapOptions): string {
-  return policy === null
-    ? `${config} has policy: null, so none was written. To define one here, take that out and run it again.`
-    : `${config} has a policy of its own, so no other one was written.`;
-}
-
-const MODEL_UNNAMED =
-  'The model is an object, which is in no file: give it in the configuration, as the option model.';
-
-const DATABASE_NEEDED =
-  'plan and seed need a database: set DATABASE_URL, or give --database-url URL, or --embedded for one without a server.';
-
-const SCRIPTS_MISSING =
-  'package.json has no scripts for these commands: casbin-bootstrap init --yes adds them.';
-
-const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
-
-function requireForm(form: unknown): void {
-  if (form === 'yaml' || form === 'csv' || form === 'module') return;
-  const message = 'must be yaml, csv or module.';
-  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'form', message }]);
-}
-
-/** What a database has already. */
-interface FoundPolicy {
-  /** Null if there is no rule. */
-  readonly stored: StoredPolicy | null;
-  readonly users: number;
-  /** The name of the rule table, if it is not the usual one. */
-  readonly table: string | null;
-}
-
-async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<FoundPolicy> {
-  const given = { ...options, policy: null };
-  const { table, rules } = await readStatus(pool, given);
-  if (table.isMissing) return { stored: null, users: 0, table: null };
-  const name = unquote(table.name);
-  const { definition, userLinks } = await pullPolicy(pool, given);
-  const { model } = await resolveModel(given);
-  const { configureEnforcer } = options;
-  return {
-    stored: rules.stored === 0 || model === null ? null : { definition, model, configureEnforcer },
-    users: userLinks.length,
-    table: name === 'casbin' ? null : name,
-  };
-}
-
-/** A stored rule that does not fit the model; null if all do. */
-function findMisfit({ definition, model }: StoredPolicy): Rule | null {
-  const lengths = ruleLengthsOf(model);
-  const rules = compilePolicy(definition);
-  return rules.find(({ ptype, values }) => lengths.get(ptype) !== values.length) ?? null;
-}
-
-function modelNeeded(misfit: Rule): InvalidOptionsError {
-  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If the model of this package is the right one, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.`;
-  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'model', message }]);
-}
-
-/** The name of a table without its schema and quotes. */
-function unquote(name: string): string {
-  const last = /(?:^|\.)("(?:[^"]|"")*"|[^".]+)$/.exec(name)?.[1] ?? name;
-  return last.startsWith('"') ? last.slice(1, -1).replaceAll('""', '"') : last;
-}
-
-function describeDatabase(found: FoundPolicy | null): string[] {
-  if (found === null) return ['No database was looked at: the policy is one to begin with.'];
-  if (found.stored === null) return ['The database holds no rules: the policy is one to begin with.'];
-  const users =
-    found.users === 1 ? '1 link of a user to a role stays' : `${found.users} links of users to roles stay`;
-  return [`The policy is the one that the database has; ${users} in the database alone.`];
-}
-
-/** What there is to know if the project keeps a policy of its own. */
-function describeKept(policy: string, found: FoundPolicy | null): string[] {
-  if (found === null) return [];
-  if (found.stored === null) return ['The database holds no rules.'];
-  return [
-    `${policy} was kept, so the policy of the database was not written. To compare them: casbin-bootstrap diff ${policy} database`,
-  ];
-}
-
-function describeConfig(hasOther: boolean, { config }: Project, policy: string): string[] {
-  if (!hasOther) return [];
-  return [`${config} is the configuration. See that it names the policy (${policy}) and the model.`];
-}
-
-/**
- * What docs/migration-tools.md advises.
- *
- * @param isApart whether the rule table is the application's own, or has a schema of its own
- */
-function describeTool(tool: MigrationTool | null, isApart: boolean): string[] {
-  if (tool === null) return [];
-  const { name, command, dropsUnknown } = tool;
-  const how = command === null ? '' : `: ${command} && casbin-bootstrap seed`;
-  const lines = [
-    `${name} runs the migrations of this project. Run seed after it, also when nothing was pending${how}.`,
-  ];
-  if (name === 'Kysely') lines.push('Or let its Migrator do that: withBootstrap of casbin-bootstrap/kysely.');
-  if (dropsUnknown && !isApart) {
-    lines.push(
-      `${name} may drop tables that it does not know. Give those of this library a schema of their own: schema: 'auth' in the configuration.`,
-    );
-  }
-  return [lines.join(' ')];
-}
-
-async function describeUntested(path: string, options: BootstrapOptions): Promise<string> {
+/** The names of a request's values in the model; none if the model can't be used. */
+async function requestTokens(options: BootstrapOptions): Promise<readonly string[]> {
   const { model } = await resolveModel(options);
-  const shape = model === null ? '' : `, each as [${tokensOf(model, 'r').join(', ')}],`;
-  return `There are no tests of your policy yet. Write requests${shape} below allow: and deny: into ${path}, and run: npx casbin-bootstrap test ${path}`;
+  return model === null ? [] : tokensOf(model, 'r');
+}
+
+/** @param tests the path of the tests, if there are some */
+function listCommands({ isInstalled }: Project, tests: string | null): string[] {
+  return [
+    ...(isInstalled ? [] : ['npm install casbin-bootstrap casbin pg kysely']),
+    'npx casbin-bootstrap lint',
+    ...(tests === null ? [] : [`npx casbin-bootstrap test ${tests}`]),
+    'npx casbin-bootstrap plan',
+    'npx casbin-bootstrap seed',
+  ];
 }

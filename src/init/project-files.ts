@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Model } from 'casbin';
 import { applyEdits, modify } from 'jsonc-parser';
-import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { defaultModelPath } from '../casbin/model-file.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { policyToCsv } from '../policy/csv.ts';
@@ -11,6 +10,7 @@ import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts'
 import { decideAll } from '../verification/decide.ts';
 import { readParts } from '../verification/parts.ts';
 import type { Project } from './project.ts';
+import type { StoredPolicy } from './stored-policy.ts';
 
 /** How a policy is written: in a file, or as a module of the project. */
 type PolicyForm = 'yaml' | 'csv' | 'module';
@@ -90,13 +90,6 @@ export const MODEL = 'model.conf';
 
 const EDITOR_HINT =
   '# yaml-language-server: $schema=./node_modules/casbin-bootstrap/model/policy.schema.json\n';
-
-/** The policy that a database has. */
-export interface StoredPolicy {
-  readonly definition: PolicyDefinition;
-  readonly model: Model;
-  readonly configureEnforcer: ConfigureEnforcer | undefined;
-}
 
 /** What to create in a project. */
 export interface ProjectContent {

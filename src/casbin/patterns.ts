@@ -4,7 +4,7 @@ import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { callsOf, faultFinder, patternPlaces } from './calls.ts';
+import { callsOf, faultFinder, patternAt, patternPlaces } from './calls.ts';
 import { isNode } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
@@ -219,9 +219,9 @@ function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<
   const places = patternPlaces(model, (name) => EXPRESSIONS.has(name));
   if (places.length === 0) return [];
   return rules.flatMap((rule) =>
-    places.flatMap(({ name, ptype, position }) => {
-      const text = rule.values[position];
-      return rule.ptype === ptype && text !== undefined ? [{ name, text, rule }] : [];
+    places.flatMap((place) => {
+      const text = patternAt(place, rule);
+      return text === null ? [] : [{ name: place.name, text, rule }];
     }),
   );
 }

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { newEnforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, InvalidOptionsError, StoredRuleError, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -87,6 +87,42 @@ describe('a pattern of the definition', () => {
     const message = problems[0]?.message ?? '';
     expect(message.slice(0, opening.length)).toBe(opening);
     expect(message.slice(opening.length, -'. Correct it.'.length)).toMatch(reason);
+  });
+
+  test.each([
+    ['(p.obj == "*" || regexMatch(r.obj, p.obj))', true],
+    ['("*" == p.obj || r.obj == p.obj || regexMatch(r.obj, p.obj))', true],
+    ['(r.obj == p.obj || p.obj == "*" || regexMatch(r.obj, p.obj))', true],
+    ['(p.obj != "*" && regexMatch(r.obj, p.obj))', true],
+    ['(!(p.obj == "*") && regexMatch(r.obj, p.obj))', true],
+    ['(!(p.obj != "*" && r.act == "x") || regexMatch(r.obj, p.obj))', true],
+    ['(p.act == "read" || regexMatch(r.obj, p.obj))', true],
+    ['(p.obj == "*" || r.obj == "any" || (r.act == p.act && regexMatch(r.obj, p.obj)))', true],
+    ['(p.obj == "*" || (regexMatch(r.obj, p.obj) && r.act == p.act))', true],
+    ['(regexMatch(r.obj, p.obj) || p.obj == "*")', false],
+    ['(p.obj == "**" || regexMatch(r.obj, p.obj))', false],
+    ['(p.obj == "*" && regexMatch(r.obj, p.obj))', false],
+    ['(p.obj != "*" || regexMatch(r.obj, p.obj))', false],
+    ['(r.obj == "*" || regexMatch(r.obj, p.obj))', false],
+    ['((p.obj == "*" && r.act == "x") || regexMatch(r.obj, p.obj))', false],
+    ['(p.obj == "*" || r.act == "x") && regexMatch(r.obj, p.obj)', false],
+    ['(!(p.obj == "*") || regexMatch(r.obj, p.obj))', false],
+  ])(
+    'for which Casbin throws is accepted where the rule is decided before the call: %s',
+    async (matcher, isSpared) => {
+      const enforcer = await newEnforcer(modelWith(matcher));
+      await enforcer.addPolicy('eve', '*', 'read');
+      const decided = await enforcer.enforce('eve', 'doc', 'read').catch(() => 'throws');
+      expect(decided === 'throws').toBe(!isSpared);
+      const codes = (await problemsOf(matcher, '*')).map(({ code }) => code);
+      expect(codes).toEqual(isSpared ? [] : ['RULE_VALUE_INVALID']);
+    },
+  );
+
+  test('that may backtrack for ever is accepted only with the value that is decided before the call', async () => {
+    const matcher = '(p.obj == "^(a+)+$" || regexMatch(r.obj, p.obj))';
+    expect(await problemsOf(matcher, '^(a+)+$')).toEqual([]);
+    expect(await problemsOf(matcher, '^(b+)+$')).toMatchObject([{ code: 'PATTERN_BACKTRACKS' }]);
   });
 
   test.each([

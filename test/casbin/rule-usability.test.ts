@@ -19,6 +19,14 @@ describe('a rule', () => {
   });
 });
 
+test('a condition is a part of the matcher before anything is decided, so it must be one in any case', () => {
+  const m = 'r.sub == p.sub && (p.obj == "any of" || eval(p.obj))';
+  const findFault = usabilityCheck(newModelFromString(modelText({ m })));
+  expect(findFault({ ptype: 'p', values: ['alice', 'any of', 'read'] })).toContain(
+    'has the condition "any of"',
+  );
+});
+
 describe('a priority that is not a number', () => {
   test.each([
     ['priority(p.eft) || deny', ['priority']],

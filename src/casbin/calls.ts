@@ -57,11 +57,18 @@ function valuesMaking(outcome: boolean, node: unknown): StatedValue[] {
   if (type === 'UnaryExpression' && operator === '!') return valuesMaking(!outcome, argument);
   if (type === 'LogicalExpression' && operator === (outcome ? '||' : '&&'))
     return [...valuesMaking(outcome, left), ...valuesMaking(outcome, right)];
+  const call = readCall(node);
+  // Any text matches * there, also an empty one (casbin 5.51.1, keyMatch).
+  if (outcome && call?.name === 'keyMatch') return stated(identifier(call.given[1]), '*');
   if (type !== 'BinaryExpression' || operator !== (outcome ? '==' : '!=')) return [];
   const name = identifier(left) ?? identifier(right);
   const [value] = [left, right].flatMap((side) =>
     isNode(side) && side.type === 'Literal' ? [side.value] : [],
   );
+  return stated(name, value);
+}
+
+function stated(name: string | null, value: unknown): StatedValue[] {
   return name !== null && typeof value === 'string' ? [{ name, value }] : [];
 }
 

@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { type Kysely, sql } from 'kysely';
 import type pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
@@ -202,6 +202,10 @@ describe('the SQL of a bootstrap', () => {
     [
       'calls the ptype p_type',
       'create table casbin_rule (p_type text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
+    ],
+    [
+      'has a column p_type beside its ptype',
+      'create table casbin_rule (p_type text, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
     ],
     [
       'is a view',
@@ -602,6 +606,17 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       await changePolicy(client, { revoke: rules }, by);
       await changePolicy(client, { grant: rules.slice(2) }, by).finally(() => client.release());
     },
+    'version 3, and rules of roles that it renamed': async (pool, options) => {
+      await bootstrapDatabase(pool, { ...options, policy: SECOND });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['clerk', 'notes', 'read']);
+    },
+    'a newer version of the policy of another table': (pool, options) =>
+      bootstrapDatabase(pool, {
+        ...options,
+        table: { name: 'rules', layout: layout.name },
+        policy: { ...FIRST, version: 4 },
+      }),
     'a rule that version 2 left out, and that is gone': async (pool, options) => {
       const { viewer: _, ...roles } = FIRST.roles ?? {};
       const lists = { permissions: { invoices: ['read', 'list'] } };
@@ -612,10 +627,19 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     },
   };
 
+  /** As if that had happened a year ago. */
+  async function makeOld(pool: pg.Pool, schema: string) {
+    await pool.query(`do $$ begin
+      update "${schema}".casbin_bootstrap_version set at = at - interval '1 year';
+    exception when undefined_table then null;
+    end $$`);
+  }
+
   async function readAll(pool: pg.Pool, schema: string) {
     const tables = [
       `select to_jsonb(rule) - 'id' as row from "${schema}".${layout.table} rule order by id`,
-      `select source, version, changes from "${schema}".casbin_bootstrap_version order by version`,
+      `select source, version, changes, at > now() - interval '1 day' as is_new
+       from "${schema}".casbin_bootstrap_version order by version`,
       `select ptype, rule, inserted, first_version, last_version, revoked_by, revoked_reason
        from "${schema}".casbin_bootstrap_rule order by ptype, rule`,
     ];
@@ -627,7 +651,10 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     const options = { ...layout.options, schema, seeders: [] };
     const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
     const [one, other] = pools as [pg.Pool, pg.Pool];
-    for (const pool of pools) await HISTORIES[history]?.(pool, options);
+    for (const pool of pools) {
+      await HISTORIES[history]?.(pool, options);
+      await makeOld(pool, schema);
+    }
     const sql = await writeBootstrapSql({ ...options, policy: SECOND });
 
     await bootstrapDatabase(one, { ...options, policy: SECOND });
@@ -674,6 +701,43 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await other.query(second);
     expect(await sorted(other)).toEqual(await sorted(one));
     await expectComplete(other, { ...options, policy: SECOND });
+  });
+
+  test.each([
+    ['another bootstrap', `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`],
+    ['a change of the rules', `delete from ${layout.table} where ${layout.first} = 'intern'`],
+  ])('waits for %s, and finds what that has stored', async (_, statement) => {
+    const pool = (await createDatabase()).pool();
+    const options = { ...layout.options, seeders: [] };
+    await bootstrapDatabase(pool, { ...options, policy: FIRST });
+    const other = await pool.connect();
+    await other.query('begin');
+    await other.query(statement);
+    const script = pool.query(await writeBootstrapSql({ ...options, policy: SECOND }));
+    const isWaiting = async () => {
+      const { rowCount } = await other.query(`
+        select from pg_locks join pg_database on pg_database.oid = database
+        where not granted and datname = current_database()`);
+      return rowCount === 1;
+    };
+    await vi.waitUntil(isWaiting, { timeout: 30_000, interval: 20 });
+    await layout.insert(other, ['g', 'ann', 'intern']);
+    await other.query('commit');
+    other.release();
+    await script;
+    expect(await storedRules(pool, layout.table)).toContainEqual(['g', 'ann', 'viewer']);
+  });
+
+  test('may be run in a session of its own, on tables that were made before', async () => {
+    const database = await createDatabase();
+    const options = { ...layout.options, policy: FIRST, seeders: [] };
+    const tables = database.pool({ max: 1 });
+    await tables.query(await writeBootstrapSql(options, { schemaOnly: true }));
+    await layout.insert(tables, ['p', 'viewer', 'invoices', 'read']);
+    const pool = database.pool({ max: 1 });
+    await pool.query(await writeBootstrapSql({ ...options, migrations: false }));
+    const { rows } = await pool.query('select rule from casbin_bootstrap_rule where not inserted');
+    expect(rows).toEqual([{ rule: '["viewer","invoices","read"]' }]);
   });
 
   test('takes over the record of a table that was renamed, as a bootstrap does', async () => {

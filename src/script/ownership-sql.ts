@@ -58,7 +58,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
       ...context.map(tell),
       ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
       ...writeRetired(rules, ownership, source),
-      ...(defined.rules.length === 0 ? [] : insertAndRecord(rules, defined.rules, ownership, source)),
+      ...insertAndRecord(rules, defined.rules, ownership, source),
       record,
       ...context.map(([name]) => tell([name, ''])),
     ]),
@@ -268,7 +268,7 @@ function insertAndRecord(
       ? ''
       : ` or (given.n = any (array[${kept.join(', ')}]) and record.last_version = newest_version)`;
   return [
-    `create temporary table ${GIVEN} as select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) and (newest_version is null or not exists (select from ${record} record where ${isRecorded} and (record.revoked_at is not null${vanished}))) as comes from (values`,
+    `create temporary table ${GIVEN} as select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) and not exists (select from ${record} record where ${isRecorded} and (record.revoked_at is not null${vanished})) as comes from (values`,
     listRows(table, rules, '\n    '),
     `  ) as given (n, ${names}, recorded);`,
     `update ${record} record set inserted = record.inserted or given.comes, last_version = ${version} from ${GIVEN} given where ${isRecorded} and (record.last_version <> ${version} or (given.comes and not record.inserted));`,

@@ -81,7 +81,7 @@ export async function recordStatements(
   return statements;
 }
 
-const CATALOG = /\b(pg_catalog\.pg_|information_schema\.|current_schema\()/i;
+const CATALOG = /\b(pg_catalog\.pg_|current_schema\()/i;
 
 function asksCatalog(sql: string): boolean {
   return isQuery(sql) && CATALOG.test(sql);

@@ -301,7 +301,7 @@ describe('the SQL of a bootstrap', () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`
       create table "ru'les" (id serial, ptype text, rule jsonb);
-      insert into "ru'les" (ptype, rule) values ('g', '["ann", "clerk"]'), ('g', '["ann", "clerk"]')`);
+      insert into "ru'les" (ptype, rule) values ('g', '["ann", "clerk"]'), ('g', '["ann", "clerk"]'), ('g2', '["ann", "clerk"]')`);
     const table = { name: "ru'les", layout: 'document' } as const;
     const sql = await writeBootstrapSql({ policy: POLICY, seeders: [], table });
     const error = await pool.query(sql).catch((reason) => reason);
@@ -310,9 +310,9 @@ describe('the SQL of a bootstrap', () => {
       message: `Table "ru'les" holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`,
     });
     await pool.query(error.hint);
-    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }]);
+    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }, { id: 3 }]);
     await pool.query(sql);
-    expect(await storedRules(pool, `"ru'les"`)).toHaveLength(4);
+    expect(await storedRules(pool, `"ru'les"`)).toHaveLength(5);
   });
 
   test('writes names that look like parameters as they are', async () => {
@@ -529,13 +529,23 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
   const viewer = { permissions: { invoices: ['read'] } };
   const clerk = { inherits: ['viewer'], permissions: { invoices: ['write'], "o'neil\\ $1": ['r'] } };
   const intern = { inherits: ['viewer'], permissions: { notes: ['write'] } };
-  const FIRST: PolicyDefinition = { version: 1, onRevoked: 'keep', roles: { viewer, clerk, intern } };
+  const cook = { permissions: { notes: ['read'] } };
+  /** A resource may have the name of a role. */
+  const lister = { permissions: { ...viewer.permissions, intern: ['list'] } };
+  const FIRST: PolicyDefinition = {
+    version: 1,
+    onRevoked: 'keep',
+    roles: { viewer: lister, clerk, intern, cook },
+  };
   const SECOND: PolicyDefinition = {
     version: 3,
     onRevoked: 'keep',
     roles: { viewer: { permissions: { invoices: ['read', 'list'] } }, accountant: clerk },
     renamed: { roles: { clerk: 'accountant', cashier: 'accountant' } },
-    retired: { roles: { intern: { reassign: 'viewer' } }, rules: [['p', 'viewer', 'notes', 'read']] },
+    retired: {
+      roles: { intern: { reassign: 'viewer' }, cook: {} },
+      rules: [['p', 'viewer', 'notes', 'read']],
+    },
   };
 
   /** What happens to a database before version 3 comes. */
@@ -565,14 +575,16 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
             ['bob', 'intern'],
             ['bob', 'viewer'],
             ['carol', 'clerk'],
+            ['dora', 'cook'],
           ],
           revoke: [['clerk', 'invoices', 'write']],
         },
         by,
       ).finally(() => client.release());
-      await pool.query(
-        `delete from "${schema}".${layout.table} where ${layout.first} = 'viewer' and ptype = 'p'`,
-      );
+      const table = `"${schema}".${layout.table}`;
+      await pool.query(`delete from ${table} where ${layout.first} = 'viewer' and ptype = 'p'`);
+      if (layout.name === 'columns')
+        await pool.query(`update ${table} set v2 = '' where v0 = 'bob' and v1 = 'viewer'`);
     },
     'the same version, which renamed and retired nothing': (pool, options) =>
       bootstrapDatabase(pool, { ...options, policy: { ...FIRST, version: 3 } }),
@@ -589,6 +601,10 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
       await adapter.addPolicy('p', 'p', ['intern', 'notes', 'write']);
       await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
+      await adapter.addPolicy('p', 'p', ['cashier', 'clerk', 'read']);
+      await adapter.addPolicy('p', 'p', ['cashier', 'accountant', 'read']);
+      await adapter.addPolicy('p', 'p', ['viewer', 'clerk', 'clerk']);
+      await adapter.addPolicy('p', 'p', ['viewer', 'intern', 'read']);
       await adapter.addPolicy('g', 'g', ['cashier', 'clerk']);
       await bootstrapDatabase(pool, { ...options, policy: FIRST });
     },
@@ -611,12 +627,39 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
       await adapter.addPolicy('p', 'p', ['clerk', 'notes', 'read']);
     },
-    'a newer version of the policy of another table': (pool, options) =>
-      bootstrapDatabase(pool, {
-        ...options,
-        table: { name: 'rules', layout: layout.name },
-        policy: { ...FIRST, version: 4 },
-      }),
+    'a newer version of the policy of another table': async (pool, options) => {
+      const other = { name: 'rules', layout: layout.name };
+      const { intern: _, ...roles } = FIRST.roles ?? {};
+      const newer = { ...FIRST, version: 4, roles: { ...FIRST.roles, accountant: clerk } };
+      await bootstrapDatabase(pool, { ...options, table: other, policy: newer });
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles } });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['intern', 'notes', 'write']);
+    },
+    'rules of two roles that become one, whose rows were written again in another order': async (
+      pool,
+      options,
+    ) => {
+      await bootstrapDatabase(pool, { ...options, policy: FIRST });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
+      const table = `"${options.schema ?? 'public'}".${layout.table}`;
+      await pool.query(`update ${table} set ptype = ptype where ${layout.first} = 'clerk'`);
+    },
+    'records of two roles that become one': async (pool, options) => {
+      const invoices = { permissions: { invoices: ['write'] } };
+      const odd = { permissions: { "o'neil\\ $1": ['r'] } };
+      const both = { permissions: { ...invoices.permissions, ...odd.permissions } };
+      const release = (version: number, clerk: object, cashier: object) =>
+        bootstrapDatabase(pool, {
+          ...options,
+          policy: { ...FIRST, version, roles: { viewer, clerk, cashier } },
+        });
+      await release(1, odd, invoices);
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['clerk', 'invoices', 'write']);
+      await release(2, both, both);
+    },
     'a rule that version 2 left out, and that is gone': async (pool, options) => {
       const { viewer: _, ...roles } = FIRST.roles ?? {};
       const lists = { permissions: { invoices: ['read', 'list'] } };
@@ -758,6 +801,20 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     };
     expect(await read(other)).toEqual(await read(one));
     await expectComplete(other, options);
+  });
+
+  test('retires a rule where no role is retired', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...layout.options, seeders: [] };
+    const [kept, retired] = [
+      ['p', 'viewer', 'invoices', 'read'],
+      ['p', 'viewer', 'notes', 'read'],
+    ];
+    await bootstrapDatabase(pool, { ...options, policy: { version: 1, rules: [kept, retired] } });
+    const policy = { version: 2, rules: [kept], retired: { rules: [retired] } };
+    await pool.query(await writeBootstrapSql({ ...options, policy }));
+    expect(await storedRules(pool, layout.table)).toEqual([kept]);
+    await expectComplete(pool, { ...options, policy });
   });
 
   test('renames a role in rules that have one value', async () => {

@@ -80,32 +80,34 @@ describe('a plan', () => {
   test('lists rows with their columns in order, and with exact numbers', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(
-      'create table numbers (name text primary key, large bigint, round bigint, price numeric, tiny numeric, sum float8, "in" jsonb)',
+      'create table numbers (name text primary key, large bigint, round bigint, debt bigint, price numeric, tiny numeric, loss numeric, small float8, sum float8, "in" jsonb)',
     );
     const values = {
       name: 'the "largest" 9007199254740993',
       large: 9_007_199_254_740_993n,
       // JavaScript writes it with these digits, but holds 1000000000000000128.
       round: 1_000_000_000_000_000_100n,
+      debt: -9_007_199_254_740_993n,
       price: '4.00000000000000000001',
       tiny: `0.${'0'.repeat(400)}1`,
+      loss: -0.0000001,
+      small: 0.0000001,
       sum: 0.1 + 0.2,
       in: [1.5, '9007199254740993', { n: 7 }],
     };
     const numbers = rowSeeder({ name: 'numbers', table: 'numbers', key: 'name', rows: [values] });
     const { rows } = await planBootstrap(pool, { policy: POLICY, seeders: [numbers] });
     expect(rows).toMatchObject([
-      { values: { ...values, large: '9007199254740993', round: '1000000000000000100' } },
+      {
+        values: {
+          ...values,
+          large: '9007199254740993',
+          round: '1000000000000000100',
+          debt: '-9007199254740993',
+        },
+      },
     ]);
-    expect(Object.keys(rows[0]?.values ?? {})).toEqual([
-      'name',
-      'large',
-      'round',
-      'price',
-      'tiny',
-      'sum',
-      'in',
-    ]);
+    expect(Object.keys(rows[0]?.values ?? {})).toEqual(Object.keys(values));
   });
 
   test('lists what seeders that are programs insert, and leaves nothing of it', async () => {

@@ -130,6 +130,8 @@ describe('a row seeder', () => {
     'create table settings (id int, currency text); create unique index on settings (abs(id))',
     'create table settings (id int, currency text); create unique index on settings (id, lower(currency))',
     'create table settings (id int, currency text); create index on settings (id)',
+    `create table settings (id int, currency text); create unique index invalid on settings (id);
+    update pg_index set indisvalid = false where indexrelid = 'invalid'::regclass`,
   ])('without a unique constraint on its key is refused: %s', async (statements) => {
     const database = await databaseWith(statements);
     const error = await refusalOf(database, { seeders: [settings()] });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import type { Seeder } from '../../src/seeding/seeder.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
@@ -182,6 +183,20 @@ describe('a row that breaks a constraint on its own values is reported', () => {
       `Seeder "plans" failed: table "public.plans" refused row 3 (rows[2]): new row for relation "plans" violates check constraint "enough". ${REMEDY}`,
     );
   });
+});
+
+test('the search for a refused row reports no progress', async () => {
+  const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
+  await database.pool().query('create table plans (id int primary key check (id <> 2))');
+  const [seeder] = plans([{ id: 1 }, { id: 2 }]).seeders;
+  const reported: number[] = [];
+  const watched: Seeder = {
+    name: 'plans',
+    seed: (context) => seeder.seed({ ...context, progress: (done) => void reported.push(done) }),
+  };
+  const error = await refusalOf(database, { policy: null, verify: false, seeders: [watched] });
+  expect(error.message).toContain('table "public.plans" refused row 2 (rows[1])');
+  expect(reported).toEqual([]);
 });
 
 describe('an error that no value causes is reported unchanged, with seeder and table', () => {

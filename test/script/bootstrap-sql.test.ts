@@ -274,6 +274,17 @@ describe('the SQL of a bootstrap', () => {
     expect(tables[1]).toEqual(tables[0]);
   });
 
+  test('uses up no ids for rows that are there', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table unit (id serial, code text primary key)');
+    const rows = [{ code: 'kg' }, { code: 'm' }];
+    const seeders = [rowSeeder({ name: 'units', table: 'unit', key: 'code', rows })];
+    const sql = await writeBootstrapSql({ policy: null, seeders });
+    await pool.query(sql);
+    await pool.query(sql);
+    expect((await pool.query(`select nextval('unit_id_seq')::int as next`)).rows).toEqual([{ next: 3 }]);
+  });
+
   test('inserts rows that leave out a column whose domain allows no null', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`

@@ -35,11 +35,14 @@ test.each([
   ['a sequence that no column owns', `int default nextval('"my seq''s"')`, `create sequence "my seq's"`],
 ])('the next insert after rows with ids of their own draws a free one: %s', async (_, id, before) => {
   const { pool, insert } = await openWith(id, before);
-  await pool.query('create sequence another owned by plans.id');
+  await pool.query(`
+    create sequence another owned by plans.id;
+    create schema other; create sequence other.plans_id_seq`);
 
   await bootstrapDatabase(pool, plans());
 
   expect(await insert()).toBe(8);
+  expect((await pool.query('select is_called from other.plans_id_seq')).rows).toEqual([{ is_called: false }]);
   // Another release adds a row below where the sequence stands: it is not set back.
   await pool.query(`delete from plans where id > 2`);
   await bootstrapDatabase(pool, plans([...ROWS.slice(0, 2), { id: 4, name: 'd' }]));
@@ -96,6 +99,35 @@ test('rows whose ids are drawn, values no sequence has, and dry runs leave it al
   expect(await insert()).toBe(2);
 });
 
+test('a sequence that is behind the rows of others stays, where no row is inserted, or with an id that is drawn', async () => {
+  const { pool, insert } = await openWith('serial');
+  await pool.query(`insert into plans values (7, 'c'), (50, 'd')`);
+
+  await bootstrapDatabase(pool, plans(ROWS.slice(2)));
+  await bootstrapDatabase(pool, plans([{ name: 'x' }], 'name'));
+
+  expect(await insert()).toBe(2);
+});
+
+/** The warnings of a bootstrap by a role with these privileges on the sequence. */
+async function warningsFor(
+  privileges: string,
+  rows: Parameters<typeof plans>[0],
+  before = '',
+): Promise<unknown[]> {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await pool.query('create table plans (id serial primary key, name text not null unique)');
+  await bootstrapDatabase(pool, plans([]));
+  const role = await database.createRole();
+  await pool.query(`grant select, insert on all tables in schema public to ${role.name}; ${before}`);
+  if (privileges !== '') await pool.query(`grant ${privileges} on sequence plans_id_seq to ${role.name}`);
+  const warnings: unknown[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => warnings.push(JSON.parse(line)) });
+  await bootstrapDatabase(database.pool({ connectionString: role.url }), { ...plans(rows), logger });
+  return warnings;
+}
+
 test.each([
   ['may draw from the sequence only', 'usage', ROWS, '7'],
   ['may not even draw from it', '', ROWS, '7'],
@@ -105,19 +137,7 @@ test.each([
 ])(
   'a role that may not read and set the sequence gets a warning with what to run: it %s',
   async (_, privileges, rows, value) => {
-    const database = await createDatabase();
-    const pool = database.pool();
-    await pool.query('create table plans (id serial primary key, name text not null unique)');
-    await bootstrapDatabase(pool, plans([]));
-    const role = await database.createRole();
-    await pool.query(`grant select, insert on all tables in schema public to ${role.name}`);
-    if (privileges !== '') await pool.query(`grant ${privileges} on sequence plans_id_seq to ${role.name}`);
-    const warnings: unknown[] = [];
-    const logger = pino({ level: 'warn' }, { write: (line: string) => warnings.push(JSON.parse(line)) });
-
-    await bootstrapDatabase(database.pool({ connectionString: role.url }), { ...plans(rows), logger });
-
-    expect(warnings).toMatchObject([
+    expect(await warningsFor(privileges, rows)).toMatchObject([
       {
         event: 'sequence_behind',
         table: 'plans',
@@ -126,5 +146,12 @@ test.each([
         statement: `select setval('plans_id_seq', ${value});`,
       },
     ]);
+  },
+);
+
+test.each(['usage', 'select'])(
+  'a role with only %s on the sequence gets no warning where that is not behind the rows',
+  async (privilege) => {
+    expect(await warningsFor(privilege, ROWS, `select setval('plans_id_seq', 7)`)).toEqual([]);
   },
 );

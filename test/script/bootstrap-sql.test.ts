@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { type Kysely, sql } from 'kysely';
-import type pg from 'pg';
+import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import {
   type BootstrapOptions,
@@ -137,29 +137,33 @@ describe('the SQL of a bootstrap', () => {
     expect(await storedRules(pool, 'rules')).toHaveLength(4);
   });
 
-  test('makes a table anew, with its indexes, beside a renamed one that still has their names', async () => {
-    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
-    const [one, other] = pools as [pg.Pool, pg.Pool];
-    const options = { policy: POLICY, seeders: [] };
-    const sql = await writeBootstrapSql(options);
-    for (const pool of pools) {
-      await bootstrapDatabase(pool, options);
-      await pool.query('alter table casbin rename to casbin_2025');
-      await pool.query(`delete from casbin_bootstrap_migration where name = '0001_casbin'`);
-    }
-    await bootstrapDatabase(one, options);
-    await other.query(sql);
+  test.each(['casbin', 'ru"les'])(
+    'makes a table anew, with its indexes, beside a renamed one that still has their names: %s',
+    async (name) => {
+      const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+      const [one, other] = pools as [pg.Pool, pg.Pool];
+      const table = { name, layout: 'document' } as const;
+      const options = { policy: POLICY, seeders: [], table };
+      const sql = await writeBootstrapSql(options);
+      for (const pool of pools) {
+        await bootstrapDatabase(pool, options);
+        await pool.query(`alter table ${pg.escapeIdentifier(name)} rename to former`);
+        await pool.query('delete from casbin_bootstrap_migration');
+      }
+      await bootstrapDatabase(one, options);
+      await other.query(sql);
 
-    const indexes = async (pool: pg.Pool) => {
-      const { rows } = await pool.query(
-        `select indexdef from pg_indexes where tablename = 'casbin' order by 1`,
-      );
-      return rows.map(({ indexdef }) => indexdef);
-    };
-    expect(await indexes(other)).toEqual(await indexes(one));
-    expect(await indexes(other)).toHaveLength(9);
-    await expectComplete(other, options);
-  });
+      const indexes = async (pool: pg.Pool) => {
+        const { rows } = await pool.query('select indexdef from pg_indexes where tablename = $1 order by 1', [
+          name,
+        ]);
+        return rows.map(({ indexdef }) => indexdef);
+      };
+      expect(await indexes(other)).toEqual(await indexes(one));
+      expect(await indexes(other)).toHaveLength(9);
+      await expectComplete(other, options);
+    },
+  );
 
   test('adds no second constraint to a table that is unique under another name', async () => {
     const pool = (await createDatabase()).pool();
@@ -436,18 +440,25 @@ describe('the SQL of a bootstrap', () => {
       expect(script.match(/(?<=-- Migration )[ab]_0001/g)).toEqual(['a_0001', 'b_0001']);
     });
 
-    test('keeps the blanks of their texts', async () => {
+    test.each([
+      ['a text', `'it''s\n            indented   '`],
+      ['a text after a name', `"it's" || 'it''s\n            indented   '`],
+      ['a text after another kind of text', `$$it's$$ || $a$it's$a$ || 'it''s\n            indented   '`],
+      ['a text after a comment', `-- it's a text\n 'it''s\n            indented   '`],
+      ['a text after a comment of its own kind', `/* it's\n a text */ 'it''s\n            indented   '`],
+      ['a text with a backslash', `e'it\\'s\n            indented   '`],
+    ])('keeps the blanks of %s, and writes the parameters after it', async (_, text) => {
       const pool = (await createDatabase()).pool();
       const options = withMigration(async (db) => {
-        await sql`create table units (id int primary key, note text)`.execute(db);
+        await sql`create table units (id int primary key, note text, "it's" text)`.execute(db);
         await sql`
-          insert into units values (2, 'it''s
-            indented   ')
+          insert into units
+          select 2, right(${sql.raw(text)}, ${27}) from (select '') as given ("it's") where ${'a'} <> ''
         `.execute(db);
       });
       await pool.query(await writeBootstrapSql(options));
       const { rows } = await pool.query('select note from units where id = 2');
-      expect(rows).toEqual([{ note: "it's\n            indented   " }]);
+      expect(rows).toEqual([{ note: "t's\n            indented   ".slice(-27) }]);
     });
 
     test('has the values of their statements as pg sends them', async () => {
@@ -509,13 +520,20 @@ describe('the SQL of a bootstrap', () => {
   test('names what it leaves out: seeders that are programs, and migrations of the application', async () => {
     const sql = await writeBootstrapSql({
       policy: POLICY,
-      seeders: [{ name: 'admin\nuser', seed: async () => ({ inserted: 0, existing: 0 }) }],
-      migrations: { '001_a': { up: async () => {} } },
+      seeders: [
+        {
+          name: 'admin\nuser',
+          migrations: { 'admin\n0001': { up: async () => {} } },
+          seed: async () => ({ inserted: 0, existing: 0 }),
+        },
+      ],
+      migrations: { '001\na': { up: async () => {} } },
     });
+    expect(sql).toContain('\n-- Migration admin 0001\n');
     expect(sql).toContain(
       '\n-- Seeder admin user is a program of the application: it is run by a bootstrap only.\n',
     );
-    expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001_a\n$/);
+    expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001 a\n$/);
   });
 
   test('is not written for a rule that the stock adapter reads otherwise', async () => {
@@ -614,6 +632,7 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
       await adapter.addPolicy('p', 'p', ['cashier', 'clerk', 'read']);
       await adapter.addPolicy('p', 'p', ['cashier', 'accountant', 'read']);
+      await adapter.addPolicy('g', 'g2', ['clerk', 'viewer']);
       await adapter.addPolicy('p', 'p', ['viewer', 'clerk', 'clerk']);
       await adapter.addPolicy('p', 'p', ['viewer', 'intern', 'read']);
       await adapter.addPolicy('g', 'g', ['cashier', 'clerk']);

@@ -833,6 +833,28 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await expectComplete(other, options);
   });
 
+  test('counts a rule of somebody else as its own once it has to insert it', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...layout.options, seeders: [] };
+    const [first, second] = [
+      ['p', 'viewer', 'invoices', 'read'],
+      ['p', 'viewer', 'notes', 'read'],
+    ];
+    const policy = { version: 2, rules: [first, second] };
+    await bootstrapDatabase(pool, { ...options, policy: { version: 1, rules: [first] } });
+    await layout.insert(pool, second);
+    const script = await writeBootstrapSql({ ...options, policy });
+    const readInserted = async () => {
+      await pool.query(script);
+      const { rows } = await pool.query('select inserted from casbin_bootstrap_rule order by rule');
+      return rows.map(({ inserted }) => inserted);
+    };
+    expect(await readInserted()).toEqual([true, false]);
+    await pool.query(`delete from ${layout.table}`);
+    expect(await readInserted()).toEqual([true, true]);
+    expect(await storedRules(pool, layout.table)).toEqual(policy.rules);
+  });
+
   test('retires a rule where no role is retired', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const options = { ...layout.options, seeders: [] };

@@ -443,7 +443,7 @@ describe('the SQL of a bootstrap', () => {
     test.each([
       ['a text', `'it''s\n            indented   '`],
       ['a text after a name', `"it's" || 'it''s\n            indented   '`],
-      ['a text after another kind of text', `$$it's$$ || $a$it's$a$ || 'it''s\n            indented   '`],
+      ['a text after another kind of text', `$$it$$ || $a$it's $$$a$ || 'it''s\n            indented   '`],
       ['a text after a comment', `-- it's a text\n 'it''s\n            indented   '`],
       ['a text after a comment of its own kind', `/* it's\n a text */ 'it''s\n            indented   '`],
       ['a text with a backslash', `e'it\\'s\n            indented   '`],

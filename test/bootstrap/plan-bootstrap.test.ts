@@ -166,7 +166,9 @@ describe('a plan', () => {
         await sql`savepoint mine`.execute(db);
         await sql`insert into notes values ('taken back')`.execute(db);
         await sql`rollback to savepoint mine`.execute(db);
-        await pool.query(`insert into notes values ('of another')`);
+        await pool.query(`do $$ begin
+          for command in 1..100 loop insert into notes values ('of another'); end loop;
+        end $$`);
         return { inserted: 1, existing: 0 };
       },
     };
@@ -220,6 +222,8 @@ describe('a plan', () => {
       create table settings (tenant text, name text, value text, primary key (tenant, name));
       create table "Odd Names" ("no key" text);
       create table notes (text text);
+      create schema other; create table other.settings (id int primary key);
+      insert into other.settings values (1);
       insert into notes values ('before');
       insert into settings values ('a', 'colour', 'red'), ('a', 'size', 'large');
       insert into "Odd Names" values ('before')`);
@@ -236,6 +240,7 @@ describe('a plan', () => {
       `insert into settings values ('a', 'size', 'small'), ('b', 'size', 'small')
        on conflict (tenant, name) do update set value = excluded.value;
        create table fresh (id int primary key); insert into fresh values (1); update fresh set id = 2;
+       update other.settings set id = id; insert into other.settings values (2);
        update "Odd Names" set "no key" = 'after'; insert into "Odd Names" values ('new')`,
       `update settings set value = 'none'`,
     ].map(
@@ -253,6 +258,7 @@ describe('a plan', () => {
     expect(rows).toEqual([
       { table: 'public.notes', seeder: 'seeder 0', values: { text: 'new' } },
       { ...settings, seeder: 'seeder 0', values: { tenant: 'a', name: 'weight', value: 'light' } },
+      { table: 'other.settings', seeder: 'seeder 1', values: { id: 2 } },
       { table: 'public.fresh', seeder: 'seeder 1', values: { id: 2 } },
       { ...settings, seeder: 'seeder 1', values: { tenant: 'b', name: 'size', value: 'small' } },
     ]);

@@ -7,8 +7,8 @@ import type { BootstrapOptions } from './options.ts';
  */
 export interface CommandConfig extends BootstrapOptions {
   /**
-   * `postgres://user:password@host:port/database`. Default: what the variables PGHOST, PGDATABASE, PGUSER and
-   * PGSERVICE say. `--database-url` and the variable DATABASE_URL come first, so keep passwords there.
+   * `postgres://user:password@host:port/database`. Default: what the variables PGHOST, PGHOSTADDR, PGDATABASE,
+   * PGUSER and PGSERVICE say. `--database-url` and the variable DATABASE_URL come first, so keep passwords there.
    */
   readonly databaseUrl?: string;
 }

@@ -14,9 +14,9 @@ import { answerTimeout, type Session, withGrace, withSession } from './database/
 import {
   type AnyKysely,
   type AnyTransaction,
-  inReadOnlyTransaction,
   inWriteTransaction,
   setSearchPath,
+  stayAwake,
 } from './database/transaction.ts';
 import {
   DatabaseError,
@@ -27,6 +27,7 @@ import {
 } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
+import { inspectDatabase } from './inspect-database.ts';
 import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
@@ -89,13 +90,9 @@ export interface CopyReport {
 export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
   const [source, options] = await resolvePlaces(from, to, rest);
+  const old = from.pool === to.pool ? null : await readElsewhere(from.pool, source);
   const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
-  const attempt = () =>
-    withSession(
-      to.pool,
-      (session) => copyOnce(session, from.pool === to.pool ? null : from.pool, source, options),
-      limits,
-    );
+  const attempt = () => withSession(to.pool, (session) => copyOnce(session, old, source, options), limits);
   return retryConflicts(attempt, options.logger).catch(async (error: unknown) => {
     throw await explainFailure(error, options, null);
   });
@@ -157,58 +154,72 @@ function findUnknown(name: 'from' | 'to', place: unknown): Problem[] {
     }));
 }
 
-/** @param other the pool of the old table, if it is another pool */
+/** The table to copy from, and its rules. */
+interface OldRules {
+  readonly table: RuleTable;
+  readonly rules: readonly StoredRule[];
+}
+
+/** Reads the old table by another pool than the one of the new table. Its connection does not wait for the copy. */
+function readElsewhere(pool: PoolLike, source: ResolvedOptions): Promise<OldRules> {
+  return inspectDatabase(pool, source, 'the reading of rules', ({ trx, options: { ruleTable }, isMissing }) =>
+    readOld(trx, ruleTable, isMissing),
+  );
+}
+
+async function readOld(trx: AnyTransaction, table: RuleTable, isMissing: boolean): Promise<OldRules> {
+  if (isMissing) {
+    const message = `There is no rule table to copy from: ${table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
+    throw new DatabaseError('TABLE_MISSING', message);
+  }
+  return { table, rules: await readLivePolicy(trx, table, WHOLE) };
+}
+
+/** @param given the old rules; null if they are in the same database as the new table */
 async function copyOnce(
   session: Session,
-  other: PoolLike | null,
+  given: OldRules | null,
   source: ResolvedOptions,
   options: ResolvedOptions,
 ): Promise<CopyReport> {
   try {
     session.enter('the copying of rules');
-    const db = createKysely(session, options);
-    if (other === null)
-      return await inWriteTransaction(db, (trx) => copyWithin(session, trx, trx, source, options));
-    return await withSession(other, (second) =>
-      inReadOnlyTransaction(createKysely(second, source), (reading) =>
-        inWriteTransaction(db, (trx) => copyWithin(session, reading, trx, source, options)),
-      ),
+    return await inWriteTransaction(createKysely(session, options), async (trx) =>
+      copyInto(session, trx, given ?? (await readHere(trx, source)), options, given === null),
     );
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));
   }
 }
 
-async function copyWithin(
-  session: Session,
-  reading: AnyTransaction,
-  trx: AnyTransaction,
-  source: ResolvedOptions,
-  options: ResolvedOptions,
-): Promise<CopyReport> {
-  const old = await findRuleTable(asClient(reading), source.schema, source.table);
-  if (old.isMissing) {
-    const message = `There is no rule table to copy from: ${old.table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
-    throw new DatabaseError('TABLE_MISSING', message);
-  }
-  await requireAllRows(reading, [old.table.sql]);
-  const rules = await readLivePolicy(reading, old.table, WHOLE);
+async function readHere(trx: AnyTransaction, source: ResolvedOptions): Promise<OldRules> {
+  const { table, isMissing } = await findRuleTable(asClient(trx), source.schema, source.table);
+  if (!isMissing) await requireAllRows(trx, [table.sql]);
+  return readOld(trx, table, isMissing);
+}
 
+async function copyInto(
+  session: Session,
+  trx: AnyTransaction,
+  old: OldRules,
+  options: ResolvedOptions,
+  isSameDatabase: boolean,
+): Promise<CopyReport> {
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
   await setSearchPath(trx, schema);
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   const table = await findOrMake(trx, schema, options);
-  if (reading === trx && table.sql === old.table.sql) {
+  if (isSameDatabase && table.sql === old.table.sql) {
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }
   await requireAllRows(trx, [table.sql]);
-  refuseUnfit(table, old.table, rules);
-  const distinct = withoutRepetitions(rules);
+  refuseUnfit(table, old.table, old.rules);
+  const distinct = withoutRepetitions(old.rules);
   const { inserted } = await seedRules(asClient(trx), table, distinct);
   const live = await readLivePolicy(trx, table, WHOLE);
-  const verification = await verifyCopy(options, table, distinct, live);
+  const verification = await stayAwake(trx, options, () => verifyCopy(options, table, distinct, live));
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }
 

@@ -3,7 +3,7 @@ import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleFieldsOf, ruleLengthsOf } from './casbin/model.ts';
 import { patternCheck } from './casbin/patterns.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
+import { type ClientLike, checkPool, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { requireAllRows } from './database/privileges.ts';
 import { Session, withSession } from './database/session.ts';
@@ -56,11 +56,15 @@ export async function createEnforcer(
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);
     const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
-    throw await withSession(pool, ({ client }) => explainRefusal(error, client, 'load the policy', needs));
+    const tell = (client: ClientLike) => explainRefusal(error, client, 'load the policy', needs);
+    throw await withSession(pool, ({ client }) => tell(client)).catch(() => tell(NO_CLIENT));
   };
   const enforcer: Enforcer = await buildEnforcer(model, adapter, configureEnforcer).catch(explain);
   return enforcer;
 }
+
+/** Stands for a client that could not be had: an explanation then has fewer facts. */
+const NO_CLIENT: ClientLike = { query: () => Promise.reject(new Error('no connection')) };
 
 async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Model> {
   const { checkEnforcerShape } = await import('./options/shape.ts');

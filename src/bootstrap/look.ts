@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
 import { createKysely, type TransactionLimits } from '../database/dialect.ts';
@@ -54,7 +55,7 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
         : await askAfterwards(session, { ...options, schema: seen.home, endsSettings: true })((trx) =>
-            lookFurther(trx, seen),
+            lookFurther(session, trx, seen),
           );
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
@@ -235,7 +236,7 @@ function isLate(error: unknown): boolean {
 }
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
-async function lookFurther(trx: AnyTransaction, seen: Seen): Promise<Looked | null> {
+async function lookFurther(session: Session, trx: AnyTransaction, seen: Seen): Promise<Looked | null> {
   const { options, home: schema } = seen;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
@@ -244,19 +245,25 @@ async function lookFurther(trx: AnyTransaction, seen: Seen): Promise<Looked | nu
   const { logger, dryRun, ruleTable } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });
   for (const seeder of seen.unasked) {
-    if (!(await isSeeded(seeder, context, options))) return null;
+    if (!(await isSeeded(session, seeder, context, options))) return null;
   }
   return { options, state, live };
 }
 
 async function isSeeded(
+  session: Session,
   seeder: RunnableSeeder,
   context: SharedContext,
   { progress }: ResolvedOptions,
 ): Promise<boolean> {
   const { name, total = 0 } = seeder;
+  if (seeder.isSeeded === undefined) return false;
+  const before = session.failures;
   try {
-    return (await seeder.isSeeded?.(bindContext(context, progress.start('read', total, name)))) ?? false;
+    const seeded = await seeder.isSeeded(bindContext(context, progress.start('read', total, name)));
+    // An error that it has caught may have aborted the transaction.
+    if (session.failures > before) await sql`select`.execute(context.db);
+    return seeded;
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name }, error);
   }

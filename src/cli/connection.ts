@@ -47,7 +47,11 @@ export async function openNamedDatabase({
     return openServer(url, at);
   }
   if (!isNamedByLibpq(env)) throw unnamed();
-  if (!isGiven(env.PGSERVICE)) return openServer(null);
+  if (!isGiven(env.PGSERVICE)) {
+    const { PGHOST, PGHOSTADDR } = env;
+    if (isGiven(PGHOST) || !isGiven(PGHOSTADDR)) return openServer(null);
+    return openServer(toUrl(new Map([['hostaddr', PGHOSTADDR]])), 'PGHOSTADDR');
+  }
   const url = readServiceUrl(env.PGSERVICE, env);
   hidePassword(url);
   return openServer(url, 'PGSERVICE');
@@ -64,12 +68,12 @@ function isNamedByLibpq(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** The variables of libpq that name a server, a database or a role. Others, such as PGSSLMODE, name no database. */
-const LIBPQ_VARIABLES = ['PGSERVICE', 'PGHOST', 'PGDATABASE', 'PGUSER'];
+const LIBPQ_VARIABLES = ['PGSERVICE', 'PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGUSER'];
 
 function unnamed(): InvalidOptionsError {
   const message =
     'no database is named. Give --database-url, or set DATABASE_URL, databaseUrl in casbin-bootstrap.config, ' +
-    "or libpq's variables (PGHOST, PGDATABASE, PGUSER, PGSERVICE). For a database without a server, give --embedded [DIR].";
+    "or libpq's variables (PGHOST, PGHOSTADDR, PGDATABASE, PGUSER, PGSERVICE). For a database without a server, give --embedded [DIR].";
   return new InvalidOptionsError([{ code: 'DATABASE_UNNAMED', at: 'database', message }]);
 }
 

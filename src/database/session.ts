@@ -65,6 +65,7 @@ export class Session {
   #answerTimeoutMs: number | null;
   #activity = 'a statement';
   #broken: Error | null = null;
+  #failures = 0;
   #reportLoss: (error: Error) => void = () => {};
   /** Rejects when the client is found to be broken. */
   readonly #lost = new Promise<never>((_, reject) => {
@@ -83,6 +84,11 @@ export class Session {
   /** Why the client must not go back to its pool; null while it may. */
   get broken(): Error | null {
     return this.#broken;
+  }
+
+  /** How many statements have failed. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** The pool then destroys the client instead of keeping it. */
@@ -149,6 +155,7 @@ export class Session {
     try {
       return await Promise.race([ask(), unanswered]);
     } catch (error) {
+      this.#failures++;
       // Immediately, because later errors say less.
       if (isConnectionLoss(error)) this.markBroken(error);
       throw error;

@@ -36,7 +36,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
   const versions = quoteTable(VERSIONS, schema);
   const context = [
     ['actor', changedBy.actor],
-    ['reason', changedBy.reason ?? ''],
+    ['reason', ''],
     ['release', String(version)],
   ] as const;
   const tell = ([name, text]: readonly [string, string]) =>
@@ -58,7 +58,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
       ...context.map(tell),
       ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
       ...writeRetired(rules, ownership, source),
-      ...(defined.rules.length === 0 ? [] : insertAndRecord(rules, defined.rules, ownership, source)),
+      ...insertAndRecord(rules, defined.rules, ownership, source),
       record,
       ...context.map(([name]) => tell([name, ''])),
     ]),
@@ -87,8 +87,7 @@ interface FoundRules {
 }
 
 /**
- * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no unique
- * `id`.
+ * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no `id`.
  */
 export function viewOf(table: RuleTable): FoundRules {
   if (table.layout !== 'columns') return { before: [], rules: table, after: [] };
@@ -96,9 +95,9 @@ export function viewOf(table: RuleTable): FoundRules {
   const values = written.split(', ').slice(1);
   const view = `pg_temp.${FOUND}`;
   const oid = `${quoteText(table.sql)}::regclass`;
-  const isUnique = `select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] where i.indrelid = ${oid} and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'id'`;
+  const hasId = `select from pg_catalog.pg_attribute where attrelid = ${oid} and attname = 'id'`;
   const isView = `select from pg_catalog.pg_class where oid = ${oid} and relkind = 'v'`;
-  const id = `case when exists (${isUnique} union all ${isView}) then 'id' else 'ctid' end`;
+  const id = `case when exists (${hasId}) then 'id' else 'ctid' end`;
   const place = `case when exists (${isView}) then 'id::text' else 'concat(tableoid, ctid)' end`;
   const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and ${IS_PTYPE})`;
   const select = `select %s as id, %s as ${PLACE}, %I as ptype, ${values.join(', ')} from %s`;
@@ -269,7 +268,7 @@ function insertAndRecord(
       ? ''
       : ` or (given.n = any (array[${kept.join(', ')}]) and record.last_version = newest_version)`;
   return [
-    `create temporary table ${GIVEN} as select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) and (newest_version is null or not exists (select from ${record} record where ${isRecorded} and (record.revoked_at is not null${vanished}))) as comes from (values`,
+    `create temporary table ${GIVEN} as select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) and not exists (select from ${record} record where ${isRecorded} and (record.revoked_at is not null${vanished})) as comes from (values`,
     listRows(table, rules, '\n    '),
     `  ) as given (n, ${names}, recorded);`,
     `update ${record} record set inserted = record.inserted or given.comes, last_version = ${version} from ${GIVEN} given where ${isRecorded} and (record.last_version <> ${version} or (given.comes and not record.inserted));`,

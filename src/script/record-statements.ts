@@ -81,7 +81,7 @@ export async function recordStatements(
   return statements;
 }
 
-const CATALOG = /\b(pg_catalog\.pg_|information_schema\.|current_schema\()/i;
+const CATALOG = /\b(pg_catalog\.pg_|current_schema\()/i;
 
 function asksCatalog(sql: string): boolean {
   return isQuery(sql) && CATALOG.test(sql);
@@ -98,13 +98,14 @@ function writeParameters({ sql, parameters }: CompiledQuery): string {
   // Before values are written into it, because a value of several lines must keep its blanks.
   const statement = unindent(sql);
   if (parameters.length === 0) return statement;
-  return statement.replace(PARAMETER, (part, number) =>
-    number === undefined ? part : writeParameter(parameters[Number(number) - 1]),
+  return statement.replace(TOKEN, (token, number) =>
+    number === undefined ? token : writeParameter(parameters[Number(number) - 1]),
   );
 }
 
-/** Or a name or a text, in which `$1` means nothing. */
-const PARAMETER = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
+/** A parameter; or a name, a text or a comment, in which `$1` and quotes mean nothing. */
+const TOKEN =
+  /\$(\d+)|"(?:[^"]|"")*"|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([a-z_]\w*)?\$[\s\S]*?\$\2\$|--[^\n]*|\/\*[\s\S]*?\*\//gi;
 
 /** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
 function writeParameter(parameter: unknown): string {
@@ -121,11 +122,9 @@ function toText(value: unknown): string | null {
   return Buffer.isBuffer(sent) ? `\\x${sent.toString('hex')}` : sent;
 }
 
-const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*/g;
-
 /** Whether a text in a statement has several lines, whose blanks belong to it. */
 export function holdsLines(statement: string): boolean {
-  return [...statement.matchAll(TOKEN)].some(([token]) => token.startsWith("'") && token.includes('\n'));
+  return [...statement.matchAll(TOKEN)].some(([token]) => /^e?'/i.test(token) && token.includes('\n'));
 }
 
 /** Removes the indentation that statements have in the code. */

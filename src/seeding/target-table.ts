@@ -204,7 +204,7 @@ async function describeTable(
           ))
           from pg_catalog.pg_index i
           join pg_catalog.pg_class x on x.oid = i.indexrelid
-          where i.indrelid = target.oid and i.indisunique and i.indpred is null and i.indexprs is null
+          where i.indrelid = target.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
         ),
         '[]'
       ) as unique

@@ -266,7 +266,7 @@ describe('a start with nothing to do', () => {
       name: 'settings',
       table: 'settings',
       key: 'id',
-      rows: Array.from({ length: 5_000 }, (_, id) => ({ id, "it's": 'x' })),
+      rows: Array.from({ length: 10_000 }, (_, id) => ({ id, "it's": 'x' })),
     });
     const countries = rowSeeder({
       name: 'countries',
@@ -282,7 +282,7 @@ describe('a start with nothing to do', () => {
     const report = await bootstrapDatabase(database.pool({ connectionString: wire.url }), options);
 
     expect(report).toMatchObject({ changed: false, verification: { ok: true } });
-    expect(report.seeders.map(({ existing }) => existing)).toEqual([16, 3, 5_000, 1, 0]);
+    expect(report.seeders.map(({ existing }) => existing)).toEqual([16, 3, 10_000, 1, 0]);
     expect(wire.roundTrips).toBe(1);
   });
 

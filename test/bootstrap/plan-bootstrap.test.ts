@@ -80,32 +80,34 @@ describe('a plan', () => {
   test('lists rows with their columns in order, and with exact numbers', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(
-      'create table numbers (name text primary key, large bigint, round bigint, price numeric, tiny numeric, sum float8, "in" jsonb)',
+      'create table numbers (name text primary key, large bigint, round bigint, debt bigint, price numeric, tiny numeric, loss numeric, small float8, sum float8, "in" jsonb)',
     );
     const values = {
       name: 'the "largest" 9007199254740993',
       large: 9_007_199_254_740_993n,
       // JavaScript writes it with these digits, but holds 1000000000000000128.
       round: 1_000_000_000_000_000_100n,
+      debt: -9_007_199_254_740_993n,
       price: '4.00000000000000000001',
       tiny: `0.${'0'.repeat(400)}1`,
+      loss: -0.0000001,
+      small: 0.0000001,
       sum: 0.1 + 0.2,
       in: [1.5, '9007199254740993', { n: 7 }],
     };
     const numbers = rowSeeder({ name: 'numbers', table: 'numbers', key: 'name', rows: [values] });
     const { rows } = await planBootstrap(pool, { policy: POLICY, seeders: [numbers] });
     expect(rows).toMatchObject([
-      { values: { ...values, large: '9007199254740993', round: '1000000000000000100' } },
+      {
+        values: {
+          ...values,
+          large: '9007199254740993',
+          round: '1000000000000000100',
+          debt: '-9007199254740993',
+        },
+      },
     ]);
-    expect(Object.keys(rows[0]?.values ?? {})).toEqual([
-      'name',
-      'large',
-      'round',
-      'price',
-      'tiny',
-      'sum',
-      'in',
-    ]);
+    expect(Object.keys(rows[0]?.values ?? {})).toEqual(Object.keys(values));
   });
 
   test('lists what seeders that are programs insert, and leaves nothing of it', async () => {
@@ -164,7 +166,9 @@ describe('a plan', () => {
         await sql`savepoint mine`.execute(db);
         await sql`insert into notes values ('taken back')`.execute(db);
         await sql`rollback to savepoint mine`.execute(db);
-        await pool.query(`insert into notes values ('of another')`);
+        await pool.query(`do $$ begin
+          for command in 1..100 loop insert into notes values ('of another'); end loop;
+        end $$`);
         return { inserted: 1, existing: 0 };
       },
     };
@@ -218,6 +222,8 @@ describe('a plan', () => {
       create table settings (tenant text, name text, value text, primary key (tenant, name));
       create table "Odd Names" ("no key" text);
       create table notes (text text);
+      create schema other; create table other.settings (id int primary key);
+      insert into other.settings values (1);
       insert into notes values ('before');
       insert into settings values ('a', 'colour', 'red'), ('a', 'size', 'large');
       insert into "Odd Names" values ('before')`);
@@ -234,6 +240,7 @@ describe('a plan', () => {
       `insert into settings values ('a', 'size', 'small'), ('b', 'size', 'small')
        on conflict (tenant, name) do update set value = excluded.value;
        create table fresh (id int primary key); insert into fresh values (1); update fresh set id = 2;
+       update other.settings set id = id; insert into other.settings values (2);
        update "Odd Names" set "no key" = 'after'; insert into "Odd Names" values ('new')`,
       `update settings set value = 'none'`,
     ].map(
@@ -251,6 +258,7 @@ describe('a plan', () => {
     expect(rows).toEqual([
       { table: 'public.notes', seeder: 'seeder 0', values: { text: 'new' } },
       { ...settings, seeder: 'seeder 0', values: { tenant: 'a', name: 'weight', value: 'light' } },
+      { table: 'other.settings', seeder: 'seeder 1', values: { id: 2 } },
       { table: 'public.fresh', seeder: 'seeder 1', values: { id: 2 } },
       { ...settings, seeder: 'seeder 1', values: { tenant: 'b', name: 'size', value: 'small' } },
     ]);

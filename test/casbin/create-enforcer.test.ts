@@ -74,6 +74,33 @@ test('a role that may not connect is told so', async () => {
   });
 });
 
+test('a missing privilege is told, also where no further connection can be had to ask what would grant it', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), OPTIONS);
+  const { name, url } = await database.createRole();
+  const pool = database.pool({ connectionString: url });
+  const denied = { name: 'PermissionError', code: 'PERMISSION_DENIED' };
+  await expect(createEnforcer(pool, OPTIONS)).rejects.toMatchObject({
+    ...denied,
+    remedies: [`grant select on table public.casbin to ${name};`],
+  });
+
+  const connections = [await pool.connect(), await pool.connect()];
+  const two = {
+    async connect() {
+      const client = connections.pop();
+      if (client === undefined) throw new Error('too many connections');
+      return client;
+    },
+  };
+  await expect(createEnforcer(two, OPTIONS)).rejects.toMatchObject({
+    ...denied,
+    message: expect.stringMatching(/^A privilege is missing to load the policy: .*Grant it to the role/),
+    remedies: [],
+  });
+  expect(connections).toEqual([]);
+});
+
 describe('stored rules that do not fit the model', () => {
   test('are refused where the model was forgotten, instead of allowing what they deny', async () => {
     const pool = await bootstrapped();

@@ -44,6 +44,11 @@ describe('the database of a command', () => {
 
   test.each([
     [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
+    [
+      { PGHOSTADDR: '192.0.2.1', PGDATABASE: 'shop', PGPORT: '6432', PGUSER: 'app' },
+      'PostgreSQL at 192.0.2.1:6432/shop, as app',
+    ],
+    [{ PGHOSTADDR: '192.0.2.1', PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
     [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
     [{ PGUSER: 'app' }, 'PostgreSQL at localhost:5432/app, as app'],
   ])('is what libpq would take: %o', async (env, where) => {
@@ -67,6 +72,7 @@ describe('the database of a command', () => {
     expect(names({ env: { DATABASE_URL: URLS.env } })).toBe(true);
     expect(names({ env: { DATABASE_URL: '' } }), 'which is refused later').toBe(true);
     expect(names({ env: { PGSERVICE: 'shop' } })).toBe(true);
+    expect(names({ env: { PGHOSTADDR: '192.0.2.1' } })).toBe(true);
     expect(names({ config: { databaseUrl: URLS.config } })).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import type { Seeder } from '../../src/seeding/seeder.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
@@ -146,11 +147,8 @@ describe('a row that breaks a constraint on its own values is reported', () => {
 
   test('that gives null to a column whose domain does not allow it', async () => {
     const error = await refusalWith(
-      `create domain needed as text not null; create table plans (id int primary key, name needed)`,
-      [
-        { id: 1, name: 'a' },
-        { id: 2, name: null },
-      ],
+      `create domain needed as text not null; create table plans (id int primary key, name needed default 'none')`,
+      [{ id: 1, name: 'a' }, { id: 2, name: null }, { id: 3 }],
     );
     expect(error.message).toBe(
       `Seeder "plans" failed: table "public.plans" refused row 2 (rows[1]), column "name": domain needed does not allow null values. ${REMEDY}`,
@@ -187,6 +185,20 @@ describe('a row that breaks a constraint on its own values is reported', () => {
   });
 });
 
+test('the search for a refused row reports no progress', async () => {
+  const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
+  await database.pool().query('create table plans (id int primary key check (id <> 2))');
+  const [seeder] = plans([{ id: 1 }, { id: 2 }]).seeders;
+  const reported: number[] = [];
+  const watched: Seeder = {
+    name: 'plans',
+    seed: (context) => seeder.seed({ ...context, progress: (done) => void reported.push(done) }),
+  };
+  const error = await refusalOf(database, { policy: null, verify: false, seeders: [watched] });
+  expect(error.message).toContain('table "public.plans" refused row 2 (rows[1])');
+  expect(reported).toEqual([]);
+});
+
 describe('an error that no value causes is reported unchanged, with seeder and table', () => {
   test.each([
     [
@@ -214,6 +226,14 @@ describe('an error that no value causes is reported unchanged, with seeder and t
       create function odd() returns trigger language plpgsql as $$ begin insert into log values (new.seats); return new; end $$;
       create trigger odd before insert on plans for each row execute function odd()`,
       'new row for relation "log" violates check constraint "log_seats_check"',
+    ],
+    [
+      'a constraint of a table of the same name in another schema, which a trigger fills',
+      `create table plans (id int primary key, seats int);
+      create schema kept; create table kept.plans (seats int check (seats > 0));
+      create function odd() returns trigger language plpgsql as $$ begin insert into kept.plans values (new.seats); return new; end $$;
+      create trigger odd before insert on plans for each row execute function odd()`,
+      'new row for relation "plans" violates check constraint "plans_seats_check"',
     ],
     [
       'a reference of another table, which a trigger fills',
@@ -265,6 +285,19 @@ describe('a key that breaks a constraint about several rows is reported, with wh
     ]);
     expect(error.message).toBe(`Seeder "plans" failed: table "public.plans": ${reason}`);
   });
+});
+
+test('a key that breaks such a constraint is reported in short, and on one line', async () => {
+  const name = `a\nb${'c'.repeat(1_000)}`;
+  const error = await refusalWith(
+    'create table plans (id int primary key, name text, exclude (name with =))',
+    [
+      { id: 1, name },
+      { id: 2, name },
+    ],
+  );
+  expect(error.message).toContain('Key (name)=(a bccc');
+  expect(error.message.length).toBeLessThan(700);
 });
 
 test('a value that another row has already is reported with the table, after further attempts', async () => {

@@ -130,6 +130,8 @@ describe('a row seeder', () => {
     'create table settings (id int, currency text); create unique index on settings (abs(id))',
     'create table settings (id int, currency text); create unique index on settings (id, lower(currency))',
     'create table settings (id int, currency text); create index on settings (id)',
+    `create table settings (id int, currency text); create unique index invalid on settings (id);
+    update pg_index set indisvalid = false where indexrelid = 'invalid'::regclass`,
   ])('without a unique constraint on its key is refused: %s', async (statements) => {
     const database = await databaseWith(statements);
     const error = await refusalOf(database, { seeders: [settings()] });
@@ -139,16 +141,19 @@ describe('a row seeder', () => {
     await expect(bootstrapDatabase(database.pool(), { seeders: [settings()] })).resolves.toBeDefined();
   });
 
-  test('of a view is refused, as a view can get no constraint', async () => {
-    const database = await databaseWith(
-      'create table kept (id int primary key, currency text); create view settings as select * from kept',
-    );
-    const error = await refusalOf(database, { seeders: [settings()] });
-    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
-    expect(error.message).toBe(
-      'Seeder "settings" failed: "settings" is a view, which has no unique constraints, so its rows can\'t be told apart. Nothing was changed. Name the table behind it.',
-    );
-  });
+  test.each(['view', 'materialized view'])(
+    'of a %s is refused, as it can get no constraint',
+    async (view) => {
+      const database = await databaseWith(
+        `create table kept (id int primary key, currency text); create ${view} settings as select * from kept`,
+      );
+      const error = await refusalOf(database, { seeders: [settings()] });
+      expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
+      expect(error.message).toBe(
+        'Seeder "settings" failed: "settings" is a view, which has no unique constraints, so its rows can\'t be told apart. Nothing was changed. Name the table behind it.',
+      );
+    },
+  );
 
   test.each([
     'create table settings (id int unique deferrable, currency text)',

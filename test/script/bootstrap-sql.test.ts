@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { type Kysely, sql } from 'kysely';
-import type pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import pg from 'pg';
+import { describe, expect, test, vi } from 'vitest';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
@@ -137,29 +137,33 @@ describe('the SQL of a bootstrap', () => {
     expect(await storedRules(pool, 'rules')).toHaveLength(4);
   });
 
-  test('makes a table anew, with its indexes, beside a renamed one that still has their names', async () => {
-    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
-    const [one, other] = pools as [pg.Pool, pg.Pool];
-    const options = { policy: POLICY, seeders: [] };
-    const sql = await writeBootstrapSql(options);
-    for (const pool of pools) {
-      await bootstrapDatabase(pool, options);
-      await pool.query('alter table casbin rename to casbin_2025');
-      await pool.query(`delete from casbin_bootstrap_migration where name = '0001_casbin'`);
-    }
-    await bootstrapDatabase(one, options);
-    await other.query(sql);
+  test.each(['casbin', 'ru"les'])(
+    'makes a table anew, with its indexes, beside a renamed one that still has their names: %s',
+    async (name) => {
+      const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+      const [one, other] = pools as [pg.Pool, pg.Pool];
+      const table = { name, layout: 'document' } as const;
+      const options = { policy: POLICY, seeders: [], table };
+      const sql = await writeBootstrapSql(options);
+      for (const pool of pools) {
+        await bootstrapDatabase(pool, options);
+        await pool.query(`alter table ${pg.escapeIdentifier(name)} rename to former`);
+        await pool.query('delete from casbin_bootstrap_migration');
+      }
+      await bootstrapDatabase(one, options);
+      await other.query(sql);
 
-    const indexes = async (pool: pg.Pool) => {
-      const { rows } = await pool.query(
-        `select indexdef from pg_indexes where tablename = 'casbin' order by 1`,
-      );
-      return rows.map(({ indexdef }) => indexdef);
-    };
-    expect(await indexes(other)).toEqual(await indexes(one));
-    expect(await indexes(other)).toHaveLength(9);
-    await expectComplete(other, options);
-  });
+      const indexes = async (pool: pg.Pool) => {
+        const { rows } = await pool.query('select indexdef from pg_indexes where tablename = $1 order by 1', [
+          name,
+        ]);
+        return rows.map(({ indexdef }) => indexdef);
+      };
+      expect(await indexes(other)).toEqual(await indexes(one));
+      expect(await indexes(other)).toHaveLength(9);
+      await expectComplete(other, options);
+    },
+  );
 
   test('adds no second constraint to a table that is unique under another name', async () => {
     const pool = (await createDatabase()).pool();
@@ -202,6 +206,10 @@ describe('the SQL of a bootstrap', () => {
     [
       'calls the ptype p_type',
       'create table casbin_rule (p_type text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
+    ],
+    [
+      'has a column p_type beside its ptype',
+      'create table casbin_rule (p_type text, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
     ],
     [
       'is a view',
@@ -270,6 +278,17 @@ describe('the SQL of a bootstrap', () => {
     expect(tables[1]).toEqual(tables[0]);
   });
 
+  test('uses up no ids for rows that are there', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table unit (id serial, code text primary key)');
+    const rows = [{ code: 'kg' }, { code: 'm' }];
+    const seeders = [rowSeeder({ name: 'units', table: 'unit', key: 'code', rows })];
+    const sql = await writeBootstrapSql({ policy: null, seeders });
+    await pool.query(sql);
+    await pool.query(sql);
+    expect((await pool.query(`select nextval('unit_id_seq')::int as next`)).rows).toEqual([{ next: 3 }]);
+  });
+
   test('inserts rows that leave out a column whose domain allows no null', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`
@@ -297,7 +316,7 @@ describe('the SQL of a bootstrap', () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`
       create table "ru'les" (id serial, ptype text, rule jsonb);
-      insert into "ru'les" (ptype, rule) values ('g', '["ann", "clerk"]'), ('g', '["ann", "clerk"]')`);
+      insert into "ru'les" (ptype, rule) values ('g', '["ann", "clerk"]'), ('g', '["ann", "clerk"]'), ('g2', '["ann", "clerk"]')`);
     const table = { name: "ru'les", layout: 'document' } as const;
     const sql = await writeBootstrapSql({ policy: POLICY, seeders: [], table });
     const error = await pool.query(sql).catch((reason) => reason);
@@ -306,9 +325,9 @@ describe('the SQL of a bootstrap', () => {
       message: `Table "ru'les" holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`,
     });
     await pool.query(error.hint);
-    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }]);
+    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }, { id: 3 }]);
     await pool.query(sql);
-    expect(await storedRules(pool, `"ru'les"`)).toHaveLength(4);
+    expect(await storedRules(pool, `"ru'les"`)).toHaveLength(5);
   });
 
   test('writes names that look like parameters as they are', async () => {
@@ -421,18 +440,25 @@ describe('the SQL of a bootstrap', () => {
       expect(script.match(/(?<=-- Migration )[ab]_0001/g)).toEqual(['a_0001', 'b_0001']);
     });
 
-    test('keeps the blanks of their texts', async () => {
+    test.each([
+      ['a text', `'it''s\n            indented   '`],
+      ['a text after a name', `"it's" || 'it''s\n            indented   '`],
+      ['a text after another kind of text', `$$it$$ || $a$it's $$$a$ || 'it''s\n            indented   '`],
+      ['a text after a comment', `-- it's a text\n 'it''s\n            indented   '`],
+      ['a text after a comment of its own kind', `/* it's\n a text */ 'it''s\n            indented   '`],
+      ['a text with a backslash', `e'it\\'s\n            indented   '`],
+    ])('keeps the blanks of %s, and writes the parameters after it', async (_, text) => {
       const pool = (await createDatabase()).pool();
       const options = withMigration(async (db) => {
-        await sql`create table units (id int primary key, note text)`.execute(db);
+        await sql`create table units (id int primary key, note text, "it's" text)`.execute(db);
         await sql`
-          insert into units values (2, 'it''s
-            indented   ')
+          insert into units
+          select 2, right(${sql.raw(text)}, ${27}) from (select '') as given ("it's") where ${'a'} <> ''
         `.execute(db);
       });
       await pool.query(await writeBootstrapSql(options));
       const { rows } = await pool.query('select note from units where id = 2');
-      expect(rows).toEqual([{ note: "it's\n            indented   " }]);
+      expect(rows).toEqual([{ note: "t's\n            indented   ".slice(-27) }]);
     });
 
     test('has the values of their statements as pg sends them', async () => {
@@ -494,13 +520,20 @@ describe('the SQL of a bootstrap', () => {
   test('names what it leaves out: seeders that are programs, and migrations of the application', async () => {
     const sql = await writeBootstrapSql({
       policy: POLICY,
-      seeders: [{ name: 'admin\nuser', seed: async () => ({ inserted: 0, existing: 0 }) }],
-      migrations: { '001_a': { up: async () => {} } },
+      seeders: [
+        {
+          name: 'admin\nuser',
+          migrations: { 'admin\n0001': { up: async () => {} } },
+          seed: async () => ({ inserted: 0, existing: 0 }),
+        },
+      ],
+      migrations: { '001\na': { up: async () => {} } },
     });
+    expect(sql).toContain('\n-- Migration admin 0001\n');
     expect(sql).toContain(
       '\n-- Seeder admin user is a program of the application: it is run by a bootstrap only.\n',
     );
-    expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001_a\n$/);
+    expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001 a\n$/);
   });
 
   test('is not written for a rule that the stock adapter reads otherwise', async () => {
@@ -525,13 +558,23 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
   const viewer = { permissions: { invoices: ['read'] } };
   const clerk = { inherits: ['viewer'], permissions: { invoices: ['write'], "o'neil\\ $1": ['r'] } };
   const intern = { inherits: ['viewer'], permissions: { notes: ['write'] } };
-  const FIRST: PolicyDefinition = { version: 1, onRevoked: 'keep', roles: { viewer, clerk, intern } };
+  const cook = { permissions: { notes: ['read'] } };
+  /** A resource may have the name of a role. */
+  const lister = { permissions: { ...viewer.permissions, intern: ['list'] } };
+  const FIRST: PolicyDefinition = {
+    version: 1,
+    onRevoked: 'keep',
+    roles: { viewer: lister, clerk, intern, cook },
+  };
   const SECOND: PolicyDefinition = {
     version: 3,
     onRevoked: 'keep',
     roles: { viewer: { permissions: { invoices: ['read', 'list'] } }, accountant: clerk },
     renamed: { roles: { clerk: 'accountant', cashier: 'accountant' } },
-    retired: { roles: { intern: { reassign: 'viewer' } }, rules: [['p', 'viewer', 'notes', 'read']] },
+    retired: {
+      roles: { intern: { reassign: 'viewer' }, cook: {} },
+      rules: [['p', 'viewer', 'notes', 'read']],
+    },
   };
 
   /** What happens to a database before version 3 comes. */
@@ -561,14 +604,16 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
             ['bob', 'intern'],
             ['bob', 'viewer'],
             ['carol', 'clerk'],
+            ['dora', 'cook'],
           ],
           revoke: [['clerk', 'invoices', 'write']],
         },
         by,
       ).finally(() => client.release());
-      await pool.query(
-        `delete from "${schema}".${layout.table} where ${layout.first} = 'viewer' and ptype = 'p'`,
-      );
+      const table = `"${schema}".${layout.table}`;
+      await pool.query(`delete from ${table} where ${layout.first} = 'viewer' and ptype = 'p'`);
+      if (layout.name === 'columns')
+        await pool.query(`update ${table} set v2 = '' where v0 = 'bob' and v1 = 'viewer'`);
     },
     'the same version, which renamed and retired nothing': (pool, options) =>
       bootstrapDatabase(pool, { ...options, policy: { ...FIRST, version: 3 } }),
@@ -585,6 +630,11 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
       await adapter.addPolicy('p', 'p', ['intern', 'notes', 'write']);
       await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
+      await adapter.addPolicy('p', 'p', ['cashier', 'clerk', 'read']);
+      await adapter.addPolicy('p', 'p', ['cashier', 'accountant', 'read']);
+      await adapter.addPolicy('g', 'g2', ['clerk', 'viewer']);
+      await adapter.addPolicy('p', 'p', ['viewer', 'clerk', 'clerk']);
+      await adapter.addPolicy('p', 'p', ['viewer', 'intern', 'read']);
       await adapter.addPolicy('g', 'g', ['cashier', 'clerk']);
       await bootstrapDatabase(pool, { ...options, policy: FIRST });
     },
@@ -602,6 +652,44 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       await changePolicy(client, { revoke: rules }, by);
       await changePolicy(client, { grant: rules.slice(2) }, by).finally(() => client.release());
     },
+    'version 3, and rules of roles that it renamed': async (pool, options) => {
+      await bootstrapDatabase(pool, { ...options, policy: SECOND });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['clerk', 'notes', 'read']);
+    },
+    'a newer version of the policy of another table': async (pool, options) => {
+      const other = { name: 'rules', layout: layout.name };
+      const { intern: _, ...roles } = FIRST.roles ?? {};
+      const newer = { ...FIRST, version: 4, roles: { ...FIRST.roles, accountant: clerk } };
+      await bootstrapDatabase(pool, { ...options, table: other, policy: newer });
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles } });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['intern', 'notes', 'write']);
+    },
+    'rules of two roles that become one, whose rows were written again in another order': async (
+      pool,
+      options,
+    ) => {
+      await bootstrapDatabase(pool, { ...options, policy: FIRST });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
+      const table = `"${options.schema ?? 'public'}".${layout.table}`;
+      await pool.query(`update ${table} set ptype = ptype where ${layout.first} = 'clerk'`);
+    },
+    'records of two roles that become one': async (pool, options) => {
+      const invoices = { permissions: { invoices: ['write'] } };
+      const odd = { permissions: { "o'neil\\ $1": ['r'] } };
+      const both = { permissions: { ...invoices.permissions, ...odd.permissions } };
+      const release = (version: number, clerk: object, cashier: object) =>
+        bootstrapDatabase(pool, {
+          ...options,
+          policy: { ...FIRST, version, roles: { viewer, clerk, cashier } },
+        });
+      await release(1, odd, invoices);
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['clerk', 'invoices', 'write']);
+      await release(2, both, both);
+    },
     'a rule that version 2 left out, and that is gone': async (pool, options) => {
       const { viewer: _, ...roles } = FIRST.roles ?? {};
       const lists = { permissions: { invoices: ['read', 'list'] } };
@@ -612,10 +700,19 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     },
   };
 
+  /** As if that had happened a year ago. */
+  async function makeOld(pool: pg.Pool, schema: string) {
+    await pool.query(`do $$ begin
+      update "${schema}".casbin_bootstrap_version set at = at - interval '1 year';
+    exception when undefined_table then null;
+    end $$`);
+  }
+
   async function readAll(pool: pg.Pool, schema: string) {
     const tables = [
       `select to_jsonb(rule) - 'id' as row from "${schema}".${layout.table} rule order by id`,
-      `select source, version, changes from "${schema}".casbin_bootstrap_version order by version`,
+      `select source, version, changes, at > now() - interval '1 day' as is_new
+       from "${schema}".casbin_bootstrap_version order by version`,
       `select ptype, rule, inserted, first_version, last_version, revoked_by, revoked_reason
        from "${schema}".casbin_bootstrap_rule order by ptype, rule`,
     ];
@@ -627,7 +724,10 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     const options = { ...layout.options, schema, seeders: [] };
     const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
     const [one, other] = pools as [pg.Pool, pg.Pool];
-    for (const pool of pools) await HISTORIES[history]?.(pool, options);
+    for (const pool of pools) {
+      await HISTORIES[history]?.(pool, options);
+      await makeOld(pool, schema);
+    }
     const sql = await writeBootstrapSql({ ...options, policy: SECOND });
 
     await bootstrapDatabase(one, { ...options, policy: SECOND });
@@ -676,6 +776,43 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await expectComplete(other, { ...options, policy: SECOND });
   });
 
+  test.each([
+    ['another bootstrap', `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`],
+    ['a change of the rules', `delete from ${layout.table} where ${layout.first} = 'intern'`],
+  ])('waits for %s, and finds what that has stored', async (_, statement) => {
+    const pool = (await createDatabase()).pool();
+    const options = { ...layout.options, seeders: [] };
+    await bootstrapDatabase(pool, { ...options, policy: FIRST });
+    const other = await pool.connect();
+    await other.query('begin');
+    await other.query(statement);
+    const script = pool.query(await writeBootstrapSql({ ...options, policy: SECOND }));
+    const isWaiting = async () => {
+      const { rowCount } = await other.query(`
+        select from pg_locks join pg_database on pg_database.oid = database
+        where not granted and datname = current_database()`);
+      return rowCount === 1;
+    };
+    await vi.waitUntil(isWaiting, { timeout: 30_000, interval: 20 });
+    await layout.insert(other, ['g', 'ann', 'intern']);
+    await other.query('commit');
+    other.release();
+    await script;
+    expect(await storedRules(pool, layout.table)).toContainEqual(['g', 'ann', 'viewer']);
+  });
+
+  test('may be run in a session of its own, on tables that were made before', async () => {
+    const database = await createDatabase();
+    const options = { ...layout.options, policy: FIRST, seeders: [] };
+    const tables = database.pool({ max: 1 });
+    await tables.query(await writeBootstrapSql(options, { schemaOnly: true }));
+    await layout.insert(tables, ['p', 'viewer', 'invoices', 'read']);
+    const pool = database.pool({ max: 1 });
+    await pool.query(await writeBootstrapSql({ ...options, migrations: false }));
+    const { rows } = await pool.query('select rule from casbin_bootstrap_rule where not inserted');
+    expect(rows).toEqual([{ rule: '["viewer","invoices","read"]' }]);
+  });
+
   test('takes over the record of a table that was renamed, as a bootstrap does', async () => {
     const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
     const [one, other] = pools as [pg.Pool, pg.Pool];
@@ -694,6 +831,42 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     };
     expect(await read(other)).toEqual(await read(one));
     await expectComplete(other, options);
+  });
+
+  test('counts a rule of somebody else as its own once it has to insert it', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...layout.options, seeders: [] };
+    const [first, second] = [
+      ['p', 'viewer', 'invoices', 'read'],
+      ['p', 'viewer', 'notes', 'read'],
+    ];
+    const policy = { version: 2, rules: [first, second] };
+    await bootstrapDatabase(pool, { ...options, policy: { version: 1, rules: [first] } });
+    await layout.insert(pool, second);
+    const script = await writeBootstrapSql({ ...options, policy });
+    const readInserted = async () => {
+      await pool.query(script);
+      const { rows } = await pool.query('select inserted from casbin_bootstrap_rule order by rule');
+      return rows.map(({ inserted }) => inserted);
+    };
+    expect(await readInserted()).toEqual([true, false]);
+    await pool.query(`delete from ${layout.table}`);
+    expect(await readInserted()).toEqual([true, true]);
+    expect(await storedRules(pool, layout.table)).toEqual(policy.rules);
+  });
+
+  test('retires a rule where no role is retired', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...layout.options, seeders: [] };
+    const [kept, retired] = [
+      ['p', 'viewer', 'invoices', 'read'],
+      ['p', 'viewer', 'notes', 'read'],
+    ];
+    await bootstrapDatabase(pool, { ...options, policy: { version: 1, rules: [kept, retired] } });
+    const policy = { version: 2, rules: [kept], retired: { rules: [retired] } };
+    await pool.query(await writeBootstrapSql({ ...options, policy }));
+    expect(await storedRules(pool, layout.table)).toEqual([kept]);
+    await expectComplete(pool, { ...options, policy });
   });
 
   test('renames a role in rules that have one value', async () => {

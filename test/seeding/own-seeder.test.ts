@@ -191,7 +191,7 @@ test('a seeder that swallows its own error still fails, with that error', async 
   });
 });
 
-test('an isSeeded that swallows its own error is refused with that error', async () => {
+test('an isSeeded that swallows its own error is named with that error, also before others are asked', async () => {
   const database = await createBootstrapped();
   const careless: Seeder = {
     name: 'careless',
@@ -202,10 +202,20 @@ test('an isSeeded that swallows its own error is refused with that error', async
     seed: async () => ({ inserted: 0, existing: 0 }),
   };
 
-  await expect(bootstrapDatabase(database.pool(), { seeders: [careless] })).rejects.toMatchObject({
-    code: 'DATABASE_REFUSED',
-    message: 'The database refused: division by zero (22012). Nothing was changed.',
-  });
+  const careful: Seeder = {
+    name: 'careful',
+    isSeeded: async ({ db }) => (await sql`select from casbin`.execute(db)).rows.length > 0,
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+
+  for (const seeders of [[careless], [careless, careful]]) {
+    await expect(bootstrapDatabase(database.pool(), { seeders })).rejects.toMatchObject({
+      code: 'SEEDER_FAILED',
+      seeder: 'careless',
+      message:
+        'Seeder "careless" caught an SQL error and continued, but PostgreSQL had aborted the transaction: division by zero. Nothing was changed. Let it throw, or avoid the error (if not exists, on conflict do nothing).',
+    });
+  }
 });
 
 test.each([

@@ -177,6 +177,12 @@ describe('a row seeder fills', () => {
   });
 });
 
+test('a row seeder without rows needs no table', async () => {
+  const database = await createDatabase();
+  const none = rowSeeder({ name: 'none', table: 'none', key: 'id', rows: [] });
+  expect(await seed(database, '', none)).toMatchObject([{ inserted: 0, existing: 0 }]);
+});
+
 test('a row seeder uses up no ids, whatever is there already', async () => {
   const database = await createDatabase();
   const roles = (...names: string[]) =>

@@ -1,6 +1,6 @@
 import { type Enforcer, newModel } from 'casbin';
 import pg from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   bootstrapDatabase,
   copyRules,
@@ -250,11 +250,11 @@ it('everything that is wrong is told at once: with both places, and with what is
   });
 });
 
-it('a copy waits for a bootstrap of the schema to copy into', async () => {
-  const pool = await createUsed(DOCUMENT);
+it('a copy from another database waits for a bootstrap of the schema to copy into, and holds no connection meanwhile', async () => {
+  const [old, pool] = [await createUsed(DOCUMENT), (await createDatabase()).pool()];
   const holder = await pool.connect();
   await holder.query(`begin; select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
-  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  const copy = copyRules({ from: { pool: old, table: DOCUMENT }, to: { pool, table: COLUMNS } });
   const isWaiting = async () => {
     const { rowCount } = await holder.query(`
       select from pg_locks join pg_database on pg_database.oid = database
@@ -262,9 +262,69 @@ it('a copy waits for a bootstrap of the schema to copy into', async () => {
     return rowCount === 1;
   };
   await vi.waitUntil(isWaiting, { timeout: 30_000, interval: 20 });
+  expect(old.idleCount).toBe(old.totalCount);
   await holder.query('commit');
   holder.release();
   expect(await copy).toMatchObject({ copied: 5, verification: { ok: true } });
+});
+
+it('a long verification does not let the server end the transaction of the copy', async () => {
+  const pool = await createUsed(DOCUMENT);
+  const readSession = async () => {
+    const { rows } = await pool.query<{ query: string }>(`
+      select query from pg_stat_activity
+      where datname = current_database() and state = 'idle in transaction' and query not like 'begin%'`);
+    return rows[0]?.query;
+  };
+  let isKept = false;
+  const configureEnforcer = async () => {
+    if (isKept || (await readSession()) === undefined) return;
+    await vi.waitUntil(async () => (await readSession()) === 'select', { timeout: 30_000, interval: 20 });
+    isKept = true;
+  };
+  const copy = copyRules({
+    from: { pool, table: DOCUMENT },
+    to: { pool, table: COLUMNS },
+    configureEnforcer,
+  });
+  expect(await copy).toMatchObject({ copied: 5, verification: { ok: true } });
+  expect(isKept).toBe(true);
+});
+
+it('a privilege that is missing to read the old table is told, with the statement that grants it', async () => {
+  const [database, pool] = [await createDatabase(), (await createDatabase()).pool()];
+  await bootstrapDatabase(database.pool(), { policy, table: DOCUMENT, seeders: [] });
+  const { name, url } = await database.createRole();
+  const old = database.pool({ connectionString: url });
+  await expect(
+    copyRules({ from: { pool: old, table: DOCUMENT }, to: { pool, table: COLUMNS } }),
+  ).rejects.toMatchObject({
+    code: 'PERMISSION_DENIED',
+    remedies: [`grant select on table public.casbin to ${name};`],
+  });
+});
+
+it('a pool that gives no connection to the old table is given up after a minute', async () => {
+  const pool = (await createDatabase()).pool();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  let tellAsked = () => {};
+  const asked = new Promise<void>((resolve) => {
+    tellAsked = resolve;
+  });
+  const connect = () => {
+    tellAsked();
+    return new Promise<never>(() => {});
+  };
+  const copy = copyRules({ from: { pool: { connect } }, to: { pool } });
+  await asked;
+  vi.advanceTimersByTime(60_000);
+  await expect(copy).rejects.toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: expect.stringContaining('no client of the pool became free within 60000 ms'),
+  });
 });
 
 it('a copy that meets another transaction is tried again', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { changeDatabase } from '../../src/cli/change-database.ts';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { SIMULATED, simulate } from '../engines/engines.fixture.ts';
@@ -16,6 +16,23 @@ describe('a change of the command line', () => {
     const before = await pool.query('show lock_timeout');
     await changeDatabase(pool, CAROL, { ...BY, lockTimeoutMs: 1234 });
     expect((await pool.query('show lock_timeout')).rows).toEqual(before.rows);
+  });
+
+  test('waits for a lock as long as lockTimeoutMs says, longer than for other answers of the server', async () => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), OPTIONS);
+    const other = await database.pool().connect();
+    await other.query('begin; lock table casbin');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const changed = changeDatabase(database.pool({ max: 1 }), CAROL, { ...BY, lockTimeoutMs: 3_600_000 });
+    const waiting =
+      'select from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())';
+    await vi.waitUntil(async () => (await other.query(waiting)).rowCount === 1);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    await other.query('rollback');
+    other.release();
+    await expect(changed).resolves.toMatchObject({ added: [['g', 'carol', 'clerk']] });
   });
 
   test('says that its outcome is unknown if the connection is lost at the commit', async () => {

@@ -5,7 +5,7 @@ import { answerTimeout } from '../database/session.ts';
 import { InvalidOptionsError, LockTimeoutError } from '../errors.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
-import { checkWaitShape } from '../options/running-shape.ts';
+import { checkChangeShape, checkWaitShape } from '../options/running-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { connectionOf } from '../tables/adapter-connection.ts';
 
@@ -19,7 +19,7 @@ export async function changeDatabase(
   options: ChangeOptions & Pick<BootstrapOptions, 'lockTimeoutMs'>,
 ): Promise<ChangeReport> {
   const { lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options;
-  const problems = checkWaitShape(options);
+  const problems = [...checkWaitShape({ lockTimeoutMs }), ...checkChangeShape(changes, options)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const answerTimeoutMs = answerTimeout({ lockTimeoutMs, statementTimeoutMs: undefined });
   const connection = connectionOf(pool, { answerTimeoutMs });

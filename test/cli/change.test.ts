@@ -142,10 +142,10 @@ describe('casbin-bootstrap', () => {
     const { pool, cwd, run } = await openShop();
     const other = await pool.connect();
     await other.query('begin; lock table casbin');
-    const grant = async (lockTimeoutMs: number) => {
+    const grant = async (lockTimeoutMs: number, ...args: string[]) => {
       const config = join(cwd, `${lockTimeoutMs}.config.json`);
       await writeFile(config, JSON.stringify({ lockTimeoutMs }));
-      return run('grant', 'clerk', 'invoices', 'write', ...BY_JANE, '--json', '--config', config);
+      return run('grant', 'clerk', 'invoices', 'write', ...BY_JANE, '--json', '--config', config, ...args);
     };
     const refused = await grant(100);
     expect(refused.code).toBe(1);
@@ -153,10 +153,12 @@ describe('casbin-bootstrap', () => {
       error: { code: 'LOCK_TIMEOUT', holders: [{ pid: expect.any(Number) }] },
     });
     expect(refused.stderr).toContain('For this command: lockTimeoutMs in casbin-bootstrap.config.');
-    expect(await grant(-1)).toMatchObject({
+    const wrong = await grant(-1, '--reason', 'a\ud800');
+    expect(wrong).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('lockTimeoutMs: must not be negative'),
     });
+    expect(wrong.stderr).toContain('reason: must not hold half of a surrogate pair');
     await other.query('rollback');
     other.release();
     expect(JSON.parse((await grant(100)).stdout)).toMatchObject({

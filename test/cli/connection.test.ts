@@ -43,7 +43,7 @@ describe('the database of a command', () => {
   });
 
   test.each([
-    [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
+    [{ PGHOST: 'h', PGUSER: 'app', PGSERVICE: '' }, 'PostgreSQL at h:5432/app, as app'],
     [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
     [{ PGUSER: 'app' }, 'PostgreSQL at localhost:5432/app, as app'],
   ])('is what libpq would take: %o', async (env, where) => {
@@ -66,7 +66,8 @@ describe('the database of a command', () => {
     expect(names({ flags: { databaseUrl: URLS.flag } })).toBe(true);
     expect(names({ env: { DATABASE_URL: URLS.env } })).toBe(true);
     expect(names({ env: { DATABASE_URL: '' } }), 'which is refused later').toBe(true);
-    expect(names({ env: { PGSERVICE: 'shop' } })).toBe(true);
+    for (const name of ['PGSERVICE', 'PGHOST', 'PGDATABASE', 'PGUSER'])
+      expect(names({ env: { [name]: 'shop' } }), name).toBe(true);
     expect(names({ config: { databaseUrl: URLS.config } })).toBe(true);
   });
 

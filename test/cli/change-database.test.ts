@@ -10,13 +10,22 @@ const CAROL = { assign: [['carol', 'clerk']] } as const;
 const BY = { actor: 'jane' };
 
 describe('a change of the command line', () => {
-  test('limits its own waits for locks only, not those of the next user of the connection', async () => {
-    const pool = (await createDatabase()).pool({ max: 1 });
-    await bootstrapDatabase(pool, OPTIONS);
-    const before = await pool.query('show lock_timeout');
-    await changeDatabase(pool, CAROL, { ...BY, lockTimeoutMs: 1234 });
-    expect((await pool.query('show lock_timeout')).rows).toEqual(before.rows);
-  });
+  test.each([
+    [{}, '30s'],
+    [{ lockTimeoutMs: 1234 }, '1234ms'],
+  ])(
+    'limits its own waits for locks only, not those of the next user of the connection: %o',
+    async (limit, told) => {
+      const pool = (await createDatabase()).pool({ max: 1 });
+      await bootstrapDatabase(pool, OPTIONS);
+      await pool.query(`alter table casbin add column limited text default current_setting('lock_timeout')`);
+      const before = await pool.query('show lock_timeout');
+      await changeDatabase(pool, CAROL, { ...BY, ...limit });
+      expect((await pool.query('show lock_timeout')).rows).toEqual(before.rows);
+      const { rows } = await pool.query(`select limited from casbin where rule ? 'carol'`);
+      expect(rows).toEqual([{ limited: told }]);
+    },
+  );
 
   test('waits for a lock as long as lockTimeoutMs says, longer than for other answers of the server', async () => {
     const database = await createDatabase();

@@ -67,7 +67,11 @@ describe('casbin-bootstrap', () => {
       code: 0,
       stdout: expect.stringContaining('Nothing to change: "g, carol, clerk" is stored already.'),
     });
-    expect(await run('unassign', 'carol', 'clerk')).toMatchObject({ code: 0 });
+    const unassigned = await run('unassign', 'carol', 'clerk', '--json', '--reason', 'ticket 7');
+    expect(JSON.parse(unassigned.stdout)).toMatchObject({
+      removed: [['g', 'carol', 'clerk']],
+      reason: 'ticket 7',
+    });
     const [, removed] = await readJournal(pool, { value: 'carol' });
     expect(removed).toMatchObject({ operation: 'removed', actor: expect.stringMatching(/./) });
     expect(removed?.actor).not.toBe('jane');

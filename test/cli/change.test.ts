@@ -128,6 +128,8 @@ describe('casbin-bootstrap', () => {
     const tried = await run('assign', 'carol', 'clerk', '--dry-run');
     expect(tried).toMatchObject({ code: 0, stderr: '' });
     expect(tried.stdout).toMatch(/\+ g, carol, clerk\n\nDry run: nothing was changed\.\n$/);
+    const document = await run('assign', 'carol', 'clerk', '--dry-run', '--json');
+    expect(JSON.parse(document.stdout)).toMatchObject({ dryRun: true });
     expect(await isStored()).toBe(false);
     const configuration = join(cwd, 'dry.config.json');
     await writeFile(configuration, '{ "dryRun": true }');

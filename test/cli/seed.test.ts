@@ -159,7 +159,11 @@ describe('casbin-bootstrap seed, on a server', () => {
 
   test('logs to stderr as JSON lines when LOG_LEVEL says so, and prints the same', async () => {
     const { url } = await freshDatabase();
-    const result = await runCli(['seed'], { env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
+    const cwd = await createFolder();
+    const ignored = `const refuse = () => { throw new Error('the command has its own'); };
+      export default { onProgress: refuse, logger: { debug: refuse, info: refuse, warn: refuse } };`;
+    await writeFile(`${cwd}/casbin-bootstrap.config.mjs`, ignored);
+    const result = await runCli(['seed'], { cwd, env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
 
     expect(result.code).toBe(0);
     expect(result.stdout).toMatch(/^Database: PostgreSQL at /m);

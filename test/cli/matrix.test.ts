@@ -63,3 +63,14 @@ async function envOfDatabase() {
   await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
   return { DATABASE_URL: database.url };
 }
+
+test.each(['matrix', 'graph', 'explain a data read'])(
+  'casbin-bootstrap %s asks for a database where the policy is said to be defined elsewhere',
+  async (line) => {
+    const cwd = await createFolder();
+    await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
+    const asked = await runCli([...line.split(' '), '--json'], { cwd });
+    expect(asked.code).toBe(2);
+    expect(JSON.parse(asked.stdout)).toMatchObject({ error: { problems: [{ code: 'DATABASE_UNNAMED' }] } });
+  },
+);

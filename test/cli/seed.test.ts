@@ -256,6 +256,19 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     expect(silent.stderr + verbose.stderr).not.toMatch(/p@ss|p%40ss/);
   });
 
+  test('when the password of a service is wrong, which it does not print', async () => {
+    const server = await listen((socket) => {
+      socket.on('data', () => socket.end(refusal('28P01', 'password hunter2 is wrong')));
+    });
+    onTestFinished(() => server.close());
+    const file = `${await createFolder()}/services.conf`;
+    const place = `host=127.0.0.1\nport=${server.port}\nuser=app\nsslmode=disable`;
+    await writeFile(file, `[shop]\n${place}\npassword=hunter2\n`);
+    const result = await runCli(['seed'], { env: { PGSERVICE: 'shop', PGSERVICEFILE: file } });
+
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('password *** is wrong') });
+  });
+
   test('when a defined rule can not be relied on, with the failing requests in a table', async () => {
     const { url, pool } = await freshDatabase();
     const env = { DATABASE_URL: url };

@@ -54,7 +54,9 @@ async function exportPolicy({
   return { exitCode: EXIT.SUCCESS, document: pulled, isData: true, pretty: () => written.trimEnd() };
 }
 
-/** The policy of the configuration. A file that is empty says nothing: the shell empties it in `export > policy.yaml`. */
+/**
+ * The policy of the configuration. An empty file counts as none: in `export > policy.yaml`, the shell empties it first.
+ */
 async function readConfigured(
   policy: BootstrapOptions['policy'],
   origins: Origins,

@@ -215,6 +215,7 @@ describe('casbin-bootstrap', () => {
     client.release();
     const one = await run('history', 'clerk', '--limit', '1', '--json');
     expect(JSON.parse(one.stdout)).toMatchObject([{ values: ['dave', 'clerk'], actor: 'jane' }]);
+    expect((await run('history', 'clerk', '--limit', '1')).stdout).toContain('There may be older ones');
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
@@ -277,6 +278,7 @@ describe('casbin-bootstrap', () => {
     { code: 2, args: ['history', '--limit', '0'] },
     { code: 2, args: ['assign', 'carol'] },
     { code: 4, args: ['assign', 'carol', 'clerk'] },
+    { code: 4, args: ['history', '--since', '2026-11-01T12:00:30.5+02:00', '--until', '2026-11-01T12:00Z'] },
   ])('ends with $code for $args', async ({ code, args }) => {
     expect(await runCli([...args, '--database-url', 'postgres://x@127.0.0.1:1/x'])).toMatchObject({ code });
   });

@@ -1,10 +1,11 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
+import { answerTimeout } from '../database/session.ts';
 import { InvalidOptionsError, LockTimeoutError } from '../errors.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
-import { checkWaitShape } from '../options/running-shape.ts';
+import { checkChangeShape, checkWaitShape } from '../options/running-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { connectionOf } from '../tables/adapter-connection.ts';
 
@@ -17,10 +18,11 @@ export async function changeDatabase(
   changes: PolicyChanges,
   options: ChangeOptions & Pick<BootstrapOptions, 'lockTimeoutMs'>,
 ): Promise<ChangeReport> {
-  const problems = checkWaitShape(options);
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
   const { lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options;
-  const connection = connectionOf(pool);
+  const problems = [...checkWaitShape({ lockTimeoutMs }), ...checkChangeShape(changes, options)];
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const answerTimeoutMs = answerTimeout({ lockTimeoutMs, statementTimeoutMs: undefined });
+  const connection = connectionOf(pool, { answerTimeoutMs });
   try {
     const engine = await connection.run(detectEngine);
     const change = (client: ClientLike) => changePolicy(client, changes, options);

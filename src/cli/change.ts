@@ -96,10 +96,8 @@ async function change(
     const message = 'it needs a reason, for the journal. Give --reason too.';
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--force', message }]);
   }
-  const { policy, ...rest } = options;
   const given: ChangeOptions = {
-    ...rest,
-    ...(policy == null ? {} : { policy }),
+    ...options,
     actor: flags.actor ?? readUserName(),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     force: flags.force ?? false,

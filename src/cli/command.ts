@@ -110,7 +110,7 @@ export function commandRunner(
     const given = { ...modelOf(all), ...placeOf(all) };
     origins.forget(Object.keys(given));
     const { databaseUrl, ...configured } = config;
-    // A command without --policy does not need the policy of the configuration, which may be a module that fails.
+    // A command without --policy reads that of the configuration itself if it needs it: it may be a module that fails.
     const named = takesPolicy(command) ? (all.policy ?? configured.policy) : undefined;
     const policy = typeof named === 'string' ? { policy: await origins.readPolicy(named) } : {};
     const options = { ...configured, ...policy, ...given, logger };

@@ -141,7 +141,7 @@ function explainUnloadable(path: string, error: unknown): Problem[] {
   const lines = reasonOf(error)
     .split('\n')
     .map((line) => line.trim());
-  const place = lines.slice(1).find((line) => /^\S.*:\d+:\d+$/.test(line));
+  const place = lines.slice(1).find((line) => /:\d+:\d+$/.test(line));
   // Node lists the modules that required it.
   const stack = lines.indexOf('Require stack:');
   const told = lines.slice(0, stack === -1 ? undefined : stack).filter((line) => line !== place);

@@ -115,7 +115,7 @@ function readText(file: string): string {
 function findSection(text: string, service: string): Settings | null {
   let settings: Map<string, string> | null = null;
   for (const line of text.split('\n').map((one) => one.trim())) {
-    if (line === '' || line.startsWith('#')) continue;
+    if (line.startsWith('#')) continue;
     if (line.startsWith('[')) {
       if (settings !== null) return settings;
       if (line === `[${service}]`) settings = new Map();

@@ -74,6 +74,7 @@ export function openEmbedded(dataDir: string): Database {
 
 /** Reads the URL with `pg` itself, with its defaults and the PG… variables of the environment. */
 function parseServer(databaseUrl: string | null, at: string, config: pg.ClientConfig): pg.Client {
+  if (databaseUrl === '') throw invalidUrl(at, `It is empty. ${WRITE_A_URL}`);
   if (databaseUrl !== null && !isSound(databaseUrl)) throw invalidUrl(at, NOT_A_URL);
   try {
     return new pg.Client(config);
@@ -93,10 +94,11 @@ function isSound(databaseUrl: string): boolean {
   return server === '' || !/^\/[^?]*@|^\?.*@|\?[^=&]*@/.test(rest);
 }
 
-const NOT_A_URL =
-  'It is not the URL of a PostgreSQL database. Write postgres://user:password@host:port/database, and in the ' +
-  'password percent-encode the special characters of URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
-  'For a database without a server, give --embedded.';
+const WRITE_A_URL =
+  'Write postgres://user:password@host:port/database, and in the password percent-encode the special characters of ' +
+  'URLs (@ as %40, / as %2F, # as %23, % as %25). For a database without a server, give --embedded.';
+
+const NOT_A_URL = `It is not the URL of a PostgreSQL database. ${WRITE_A_URL}`;
 
 /** Has no cause on purpose: errors about URLs contain the whole input, including the password. */
 function invalidUrl(at: string, message: string): InvalidOptionsError {

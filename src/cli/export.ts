@@ -1,10 +1,13 @@
+import { statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import type { BootstrapOptions } from '../options.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
 import type { PulledPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
+import type { Origins } from './origins.ts';
 
 interface ExportFlags {
   readonly as: keyof typeof WRITERS;
@@ -37,12 +40,29 @@ export function addExportCommand(program: Command, run: RunCommand): void {
   command.action(() => run<ExportFlags>(command, exportPolicy));
 }
 
-async function exportPolicy({ flags, options, withDatabase }: CommandContext<ExportFlags>): Promise<Outcome> {
+async function exportPolicy({
+  flags,
+  options,
+  origins,
+  withDatabase,
+}: CommandContext<ExportFlags>): Promise<Outcome> {
   const { pullPolicy } = await import('../index.ts');
-  const pulled = await withDatabase(({ pool }) => pullPolicy(pool, options));
+  const policy = await readConfigured(options.policy, origins);
+  const pulled = await withDatabase(({ pool }) => pullPolicy(pool, { ...options, policy }));
   const definition = flags.users ? withUsers(pulled) : pulled.definition;
   const written = await WRITERS[flags.as](definition);
   return { exitCode: EXIT.SUCCESS, document: pulled, isData: true, pretty: () => written.trimEnd() };
+}
+
+/**
+ * The policy of the configuration. An empty file counts as none: in `export > policy.yaml`, the shell empties it first.
+ */
+async function readConfigured(
+  policy: BootstrapOptions['policy'],
+  origins: Origins,
+): Promise<BootstrapOptions['policy']> {
+  if (typeof policy !== 'string') return policy;
+  return statSync(policy, { throwIfNoEntry: false })?.size === 0 ? null : origins.readPolicy(policy);
 }
 
 function withUsers({ definition, userLinks }: PulledPolicy): PolicyDefinition {

@@ -12,9 +12,6 @@ interface Placed {
   readonly subject?: string;
 }
 
-/** A model or a policy that is given by its path: what is wrong with it has its place in that file. */
-const FILES = ['model', 'policy'] as const satisfies readonly (keyof CommandConfig)[];
-
 /** The files that the options of a command come from. The library knows only the paths of the options. */
 export class Origins {
   /** By the beginning of the paths: `policy.roles.clerk` comes from the file of `policy`. */
@@ -22,7 +19,8 @@ export class Origins {
 
   addConfig(config: CommandConfig, file: string): void {
     for (const name of Object.keys(config)) this.#files.set(pathOf(name), file);
-    for (const name of FILES) if (typeof config[name] === 'string') this.#files.delete(name);
+    // What is wrong with it has its place in its own file; of a policy, readPolicy() says so.
+    if (typeof config.model === 'string') this.#files.delete('model');
   }
 
   /** For options that arguments give in the place of a configuration. */

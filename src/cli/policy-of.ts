@@ -13,7 +13,7 @@ export const OFFLINE_OPTION = [
 
 /** Whether to use the policy as it is defined: on request, or if a policy is given and no database. */
 export function isOffline({ flags, options, hasDatabase }: CommandContext<OfflineFlags>): boolean {
-  return flags.offline === true || (!hasDatabase && options.policy !== undefined);
+  return flags.offline === true || (!hasDatabase && options.policy != null);
 }
 
 /** Works on the policy of the database, or on the definition. */

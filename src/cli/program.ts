@@ -152,9 +152,9 @@ ${Object.entries(EXIT_MEANINGS)
 
 /** Describes an error in one message, with a stack only on request. */
 export function describeError(error: unknown, verbose = false): string {
-  const stack = verbose ? `\n\n${inspect(error)}` : '';
   // A message may quote stored values.
   const visible = (text: string) => text.split('\n').map(escapeControls).join('\n');
+  const stack = verbose ? `\n\n${visible(inspect(error))}` : '';
   if (error instanceof BootstrapError) return `casbin-bootstrap: ${visible(error.message)}${stack}`;
   return `casbin-bootstrap: ${visible(reasonOf(error))}.${verbose ? stack : ' Add --verbose for the details.'}`;
 }

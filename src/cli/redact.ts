@@ -9,16 +9,15 @@ const HIDDEN = '***';
  * A password that equals the name of the user, the host or the database is hidden only inside URLs: those names are
  * printed on purpose, and hiding them would reveal the password.
  */
-export function createRedact(databaseUrl: string | undefined): Redact {
-  if (!databaseUrl) return (text) => text;
-
+export function createRedact(databaseUrl: string): Redact {
   const names = findNames(databaseUrl);
   const patterns = findPasswords(databaseUrl)
     .toSorted((a, b) => b.length - a.length)
-    .flatMap((password) => {
-      const inUrl = { find: `:${password}@`, replace: `:${HIDDEN}@` };
-      return names.includes(password) ? [inUrl] : [inUrl, { find: password, replace: HIDDEN }];
-    });
+    .map((password) =>
+      names.includes(password)
+        ? { find: `:${password}@`, replace: `:${HIDDEN}@` }
+        : { find: password, replace: HIDDEN },
+    );
   return (text) => patterns.reduce((left, { find, replace }) => left.replaceAll(find, replace), text);
 }
 

@@ -29,8 +29,8 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
     case SQLSTATE.CANNOT_CONNECT_NOW:
       return connectionFailed(reason, 'Run it again when the server is ready.', cause);
     default:
-      // A password that is not a string is never sent to the server, and pg has no code for that.
-      if (reason.includes('password must be')) return loginRefused(reason, cause);
+      // pg sends no password that is empty or not a string, and has no code for that.
+      if (reason.includes('password must be')) return passwordMissing(reason, cause);
       return connectionFailed(reason, remedyFor(reason), cause);
   }
 }
@@ -51,6 +51,11 @@ function remedyForWait({ allInUse }: NoClientInTime): string {
 
 function loginRefused(reason: string, cause: unknown): ConnectionError {
   const message = `The server refused the login: ${reason}. Check user and password, and the server's pg_hba.conf.`;
+  return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
+}
+
+function passwordMissing(reason: string, cause: unknown): ConnectionError {
+  const message = `The server asked for a password, and got none: ${reason}. Give it in the connection string, or as PGPASSWORD.`;
   return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
 }
 

@@ -61,9 +61,11 @@ function describePolicy({ project: { config }, outcome, isNull, policy, found }:
   if (outcome === 'kept') return describeKept(policy, found);
   if (found === null) return ['No database was looked at: the policy is one to begin with.'];
   if (found.stored === null) return ['The database holds no rules: the policy is one to begin with.'];
+  const fact = 'The policy is the one that the database has';
+  if (found.users === 0) return [`${fact}.`];
   const users =
     found.users === 1 ? '1 link of a user to a role stays' : `${found.users} links of users to roles stay`;
-  return [`The policy is the one that the database has; ${users} in the database alone.`];
+  return [`${fact}; ${users} in the database alone.`];
 }
 
 /** What there is to know if the project keeps a policy of its own. */

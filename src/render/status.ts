@@ -76,5 +76,7 @@ function describeDrift(verification: VerificationReport | null): string {
   if (verification === null) return 'not verified';
   const findings = verification.drift.length + verification.omitted.drift;
   const read = verification.scope.kind === 'part' ? ', of the part that was read' : '';
-  return findings === 0 ? `none${read}` : `${count(findings, 'finding')}${read}`;
+  return findings === 0
+    ? `none${read}`
+    : `${count(findings, 'finding')}${read}: casbin-bootstrap verify lists them`;
 }

@@ -72,7 +72,7 @@ export async function changePolicy(
     const unstorable = explainEncoding([...added, ...removed], error);
     if (unstorable !== undefined) throw unstorable;
     throw await connection.run((inside) =>
-      explainRefusal(error, inside, 'change the policy', needsOf(known, removed.length > 0)),
+      explainRefusal(error, inside, 'change the policy', needsOf(known, added, removed)),
     );
   };
   const engine =
@@ -117,10 +117,15 @@ export async function changePolicy(
 /** Shared options may say this of a bootstrap. It makes no difference to a change, and to what one must never allow. */
 const NOT_OF_CHANGES: BootstrapOptions = { seeders: [], migrations: false, verify: {} };
 
-function needsOf({ schema, ruleTable }: ResolvedOptions, removes: boolean): Partial<Needs> {
-  const table = [ruleTable.name];
-  const change = removes ? { change: table } : { insert: table };
-  return { schema, ...change, select: [RECORDED_RULES], lock: [RECORDED_RULES] };
+/** Rows are locked before they are removed. */
+function needsOf(
+  { schema, ruleTable }: ResolvedOptions,
+  added: readonly Rule[],
+  removed: readonly Rule[],
+): Partial<Needs> {
+  const insert = added.length > 0 ? [ruleTable.name] : [];
+  const remove = removed.length > 0 ? [ruleTable.name] : [];
+  return { schema, insert, remove, select: [RECORDED_RULES], lock: [RECORDED_RULES, ...remove] };
 }
 
 /** Rolls back a change that was only tried, and carries its report. */

@@ -2,7 +2,13 @@ import { type ClientLike, isClient, type PoolLike } from '../database/client.ts'
 import { explainConnectFailure } from '../database/connect-failure.ts';
 import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
-import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
+import {
+  ConnectFailure,
+  isConnectionLoss,
+  Session,
+  type SessionLimits,
+  withSession,
+} from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { expectTable, findRuleTable, type TableChoice } from './find-rule-table.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -40,15 +46,15 @@ export async function runAlone<T>(connection: Connection, work: Work<T>, engine:
  * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
  * after the other.
  *
- * @param connectTimeoutMs how long to wait for a client of a pool; 0: no limit
+ * @param limits those of the sessions on a pool
  */
-export function connectionOf(source: PoolLike | ClientLike, connectTimeoutMs = 0): Connection {
-  return isClient(source) ? callersConnection(source) : pooledConnection(source, connectTimeoutMs);
+export function connectionOf(source: PoolLike | ClientLike, limits: SessionLimits = {}): Connection {
+  return isClient(source) ? callersConnection(source) : pooledConnection(source, limits);
 }
 
-function pooledConnection(pool: PoolLike, connectTimeoutMs: number): Connection {
+function pooledConnection(pool: PoolLike, limits: SessionLimits): Connection {
   const within = <T>(work: (session: Session) => Promise<T>) =>
-    withSession(pool, work, { connectTimeoutMs }).catch((error: unknown) => {
+    withSession(pool, work, limits).catch((error: unknown) => {
       throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
     });
   return {

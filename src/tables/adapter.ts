@@ -83,12 +83,12 @@ export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
   checks: RuleChecks,
-  connectTimeoutMs?: number,
+  connectTimeoutMs = 0,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
-  const connection = connectionOf(source, connectTimeoutMs);
+  const connection = connectionOf(source, { connectTimeoutMs });
   const given = engine === undefined ? undefined : engineNamed(engine);
   return new HardenedAdapter(
     connection,

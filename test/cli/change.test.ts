@@ -67,7 +67,11 @@ describe('casbin-bootstrap', () => {
       code: 0,
       stdout: expect.stringContaining('Nothing to change: "g, carol, clerk" is stored already.'),
     });
-    expect(await run('unassign', 'carol', 'clerk')).toMatchObject({ code: 0 });
+    const unassigned = await run('unassign', 'carol', 'clerk', '--json', '--reason', 'ticket 7');
+    expect(JSON.parse(unassigned.stdout)).toMatchObject({
+      removed: [['g', 'carol', 'clerk']],
+      reason: 'ticket 7',
+    });
     const [, removed] = await readJournal(pool, { value: 'carol' });
     expect(removed).toMatchObject({ operation: 'removed', actor: expect.stringMatching(/./) });
     expect(removed?.actor).not.toBe('jane');
@@ -124,6 +128,8 @@ describe('casbin-bootstrap', () => {
     const tried = await run('assign', 'carol', 'clerk', '--dry-run');
     expect(tried).toMatchObject({ code: 0, stderr: '' });
     expect(tried.stdout).toMatch(/\+ g, carol, clerk\n\nDry run: nothing was changed\.\n$/);
+    const document = await run('assign', 'carol', 'clerk', '--dry-run', '--json');
+    expect(JSON.parse(document.stdout)).toMatchObject({ dryRun: true });
     expect(await isStored()).toBe(false);
     const configuration = join(cwd, 'dry.config.json');
     await writeFile(configuration, '{ "dryRun": true }');
@@ -142,10 +148,10 @@ describe('casbin-bootstrap', () => {
     const { pool, cwd, run } = await openShop();
     const other = await pool.connect();
     await other.query('begin; lock table casbin');
-    const grant = async (lockTimeoutMs: number) => {
+    const grant = async (lockTimeoutMs: number, ...args: string[]) => {
       const config = join(cwd, `${lockTimeoutMs}.config.json`);
       await writeFile(config, JSON.stringify({ lockTimeoutMs }));
-      return run('grant', 'clerk', 'invoices', 'write', ...BY_JANE, '--json', '--config', config);
+      return run('grant', 'clerk', 'invoices', 'write', ...BY_JANE, '--json', '--config', config, ...args);
     };
     const refused = await grant(100);
     expect(refused.code).toBe(1);
@@ -153,10 +159,12 @@ describe('casbin-bootstrap', () => {
       error: { code: 'LOCK_TIMEOUT', holders: [{ pid: expect.any(Number) }] },
     });
     expect(refused.stderr).toContain('For this command: lockTimeoutMs in casbin-bootstrap.config.');
-    expect(await grant(-1)).toMatchObject({
+    const wrong = await grant(-1, '--reason', 'a\ud800');
+    expect(wrong).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('lockTimeoutMs: must not be negative'),
     });
+    expect(wrong.stderr).toContain('reason: must not hold half of a surrogate pair');
     await other.query('rollback');
     other.release();
     expect(JSON.parse((await grant(100)).stdout)).toMatchObject({
@@ -207,6 +215,7 @@ describe('casbin-bootstrap', () => {
     client.release();
     const one = await run('history', 'clerk', '--limit', '1', '--json');
     expect(JSON.parse(one.stdout)).toMatchObject([{ values: ['dave', 'clerk'], actor: 'jane' }]);
+    expect((await run('history', 'clerk', '--limit', '1')).stdout).toContain('There may be older ones');
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
@@ -231,8 +240,8 @@ describe('casbin-bootstrap', () => {
     expect((await run('history', '--table', 'other')).stdout).toContain('Nothing was recorded yet.');
     expect(await run('history', '--schema', 'other')).toMatchObject({ code: 1, stdout: '' });
     const config = join(cwd, 'table.config.json');
-    await writeFile(config, '{ "table": { "name": "casbin" } }');
-    expect((await run('history', '--config', config)).stdout).toContain('+ p, clerk, invoices, read');
+    await writeFile(config, '{ "table": { "name": "other" } }');
+    expect((await run('history', '--config', config)).stdout).toContain('Nothing was recorded yet.');
   });
 
   test('history says that nothing was recorded yet, and how changes are recorded', async () => {
@@ -269,6 +278,7 @@ describe('casbin-bootstrap', () => {
     { code: 2, args: ['history', '--limit', '0'] },
     { code: 2, args: ['assign', 'carol'] },
     { code: 4, args: ['assign', 'carol', 'clerk'] },
+    { code: 4, args: ['history', '--since', '2026-11-01T12:00:30.5+02:00', '--until', '2026-11-01T12:00Z'] },
   ])('ends with $code for $args', async ({ code, args }) => {
     expect(await runCli([...args, '--database-url', 'postgres://x@127.0.0.1:1/x'])).toMatchObject({ code });
   });

@@ -141,6 +141,22 @@ test.each([
     /Cannot find module 'none-such'\. Install it, or correct its name\.$/,
   ],
   [
+    'a package that Node does not find',
+    { 'a.mjs': `throw new Error("Cannot find package 'none-such' imported from /b.mjs");` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /Install it, or correct its name\.$/,
+  ],
+  [
+    'an error that ends as a place does',
+    { 'a.mjs': `throw new Error('closed since 10:20:30');` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /^it can't be loaded: closed since 10:20:30\. Correct it\.$/,
+  ],
+  [
     'null, in casbin-bootstrap.config.mjs',
     { 'casbin-bootstrap.config.mjs': 'export default null;' },
     undefined,
@@ -240,12 +256,20 @@ test('takes a URL that is undefined, as from the environment, for one that is no
 
 test.each([
   ['p.mjs', 'export default undefined;', 'missing'],
+  ['p.mjs', 'export default null;', 'null'],
+  ['p.mjs', 'export default { policy: null };', 'null'],
   ['p.mjs', 'export default [];', 'a list'],
   ['p.ts', 'export const roles = {};', 'missing'],
 ])('refuses a module that exports no policy: %s, %s', async (path, text, kind) => {
   const file = join(await folderWith({ [path]: text }), path);
   await expect(readPolicyArgument(file)).rejects.toMatchObject({
     problems: [{ at: file, message: `it must export a definition by default or as policy (it is ${kind}).` }],
+  });
+});
+
+test('refuses a module that is missing', async () => {
+  await expect(readPolicyArgument('none.ts')).rejects.toMatchObject({
+    problems: [{ code: 'POLICY_NOT_FOUND', at: 'none.ts' }],
   });
 });
 

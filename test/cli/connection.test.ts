@@ -43,7 +43,7 @@ describe('the database of a command', () => {
   });
 
   test.each([
-    [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
+    [{ PGHOST: 'h', PGUSER: 'app', PGSERVICE: '' }, 'PostgreSQL at h:5432/app, as app'],
     [
       { PGHOSTADDR: '192.0.2.1', PGDATABASE: 'shop', PGPORT: '6432', PGUSER: 'app' },
       'PostgreSQL at 192.0.2.1:6432/shop, as app',
@@ -71,8 +71,8 @@ describe('the database of a command', () => {
     expect(names({ flags: { databaseUrl: URLS.flag } })).toBe(true);
     expect(names({ env: { DATABASE_URL: URLS.env } })).toBe(true);
     expect(names({ env: { DATABASE_URL: '' } }), 'which is refused later').toBe(true);
-    expect(names({ env: { PGSERVICE: 'shop' } })).toBe(true);
-    expect(names({ env: { PGHOSTADDR: '192.0.2.1' } })).toBe(true);
+    for (const name of ['PGSERVICE', 'PGHOST', 'PGHOSTADDR', 'PGDATABASE', 'PGUSER'])
+      expect(names({ env: { [name]: 'shop' } }), name).toBe(true);
     expect(names({ config: { databaseUrl: URLS.config } })).toBe(true);
   });
 
@@ -116,8 +116,8 @@ describe('the database of a command', () => {
 
 describe('a service of libpq', async () => {
   const FILE = `# services
-[other]
-host=other.example
+[shop-old]
+host=old.example
 
 [shop]
 # host=commented.example
@@ -127,7 +127,7 @@ host=second.example
 port = 6432
 dbname=shop & 50% more #1?
 user=app
-password=p@ss word
+password=p@ss=word
 sslmode=disable
   [last]\r
 host=last.example
@@ -137,6 +137,8 @@ hostaddr=192.0.2.1
 user=app
 [untrusted]
 sslrootcert=/nowhere/ca.pem
+[nowhere]
+user=app
 [both]
 hostaddr=192.0.2.1
 host=both.example
@@ -154,13 +156,14 @@ user=app
     const { where, hidden } = await open({ env });
     expect(where).toBe('PostgreSQL at db.example:6432/shop & 50% more %231%3F, as app');
     expect(hidden).toEqual([
-      'postgres:///shop%20&%2050%25%20more%20%231%3F?host=db.example&port=6432&user=app&password=p%40ss%20word&sslmode=disable',
+      'postgres:///shop%20&%2050%25%20more%20%231%3F?host=db.example&port=6432&user=app&password=p%40ss%3Dword&sslmode=disable',
     ]);
   });
 
   test.each([
     ['address', '192.0.2.1'],
     ['both', 'both.example'],
+    ['nowhere', 'localhost'],
   ])('may name its server by an address, which pg does not know: %s', async (service, host) => {
     const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile() };
     expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);

@@ -38,8 +38,18 @@ describe('the database that a URL names', () => {
     expect(database.where).toBe('PostgreSQL at db.example:7777/shop, as somebody');
   });
 
+  test('is refused as empty, as a variable is whose secret is missing', () => {
+    expect(thrownBy(() => openServer(''))).toMatchObject({
+      problems: [
+        {
+          at: 'DATABASE_URL',
+          message: expect.stringMatching(/^It is empty\. Write postgres:\/\/.* --embedded\.$/),
+        },
+      ],
+    });
+  });
+
   test.each([
-    '',
     'hunter2',
     'mysql://app:hunter2@h/d',
     'jdbc:postgres://app:hunter2@h/d',

@@ -11,6 +11,7 @@ test('an error of the library is printed with its own message', () => {
 test('characters that a terminal obeys are shown instead', () => {
   const error = new BootstrapError('RULES_DO_NOT_FIT_MODEL', 'A rule:\n  "p, \u009b31m, \u202ecod.exe"');
   expect(describeError(error)).toBe('casbin-bootstrap: A rule:\n  "p, \\u009b31m, \\u202ecod.exe"');
+  expect(describeError(error, true)).not.toMatch(/[\u009b\u202e]/);
 });
 
 test('problems with the input come one a line', () => {
@@ -29,6 +30,7 @@ test.each([
   { thrown: new TypeError('x is not a function'), message: 'x is not a function' },
   { thrown: new RangeError(), message: 'RangeError' },
   { thrown: 'a text', message: 'a text' },
+  { thrown: new Error('\u001b[2J'), message: '\\u001b[2J' },
   {
     thrown: new AggregateError([new Error('refused on ::1'), new Error('refused on 127.0.0.1')]),
     message: 'refused on ::1; refused on 127.0.0.1',

@@ -29,3 +29,27 @@ test('casbin-bootstrap export writes what seed reads back, whatever the password
   expect(own).toMatch(/\ng, admin, readonly, since 2020\n$/);
   expect((await run('pull', '--as', 'csv', '--users')).stdout).toBe(`${own}g, alice, user\n`);
 });
+
+test('casbin-bootstrap export asks the policy of the configuration what roles there are, also a module', async () => {
+  const database = await createDatabase();
+  const policy = {
+    roles: { clerk: { permissions: { invoices: ['read'] } }, lead: { inherits: ['clerk'] } },
+  };
+  await bootstrapDatabase(database.pool(), { policy, seeders: [] });
+  const cwd = await createFolder();
+  const pull = async (file: string, text: string) => {
+    await writeFile(join(cwd, file), text);
+    await writeFile(join(cwd, `${file}.json`), JSON.stringify({ policy: file }));
+    return runCli(['export', '--config', `${file}.json`], { cwd, env: { DATABASE_URL: database.url } });
+  };
+  const told = await pull('policy.mjs', `export const policy = ${JSON.stringify(policy)};`);
+  expect(told).toMatchObject({ code: 0, stdout: expect.stringContaining('  lead:\n') });
+  // As the shell leaves it in: casbin-bootstrap export > policy.yaml
+  const emptied = await pull('policy.yaml', '');
+  expect(emptied).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: expect.stringMatching(/^roles:\n {2}clerk:\n/),
+  });
+  expect(emptied.stdout).not.toContain('lead');
+});

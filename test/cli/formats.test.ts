@@ -119,6 +119,12 @@ describe('the formats of a command', () => {
     expect(stdout).toMatch(expected);
   });
 
+  test('make no difference to the help', async () => {
+    const help = await runCli(['lint', '--help']);
+    expect(await runCli(['lint', '--json', '--help'])).toEqual(help);
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Usage: /) });
+  });
+
   test.each([[[]], [['help', 'foo']]])('tell that there is no command: %j', async (args) => {
     const result = await runCli([...args, '--format', 'json']);
     expect(result.code).toBe(2);

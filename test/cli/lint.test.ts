@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { defaultModelPath } from '../../src/index.ts';
@@ -53,7 +53,7 @@ const CLERK = `{ roles: { clerk: { inherits: ['viewr'], permissions: { invoices:
 
 test('what is wrong with an option is told with the file of the configuration, in every format', async () => {
   const cwd = await createFolder();
-  const config = `{ lockTimeout: 1, 'a b': 2, verify: { stric: true }, databaseUrl: 'x', policy: ${CLERK} }`;
+  const config = `{ lockTimeout: 1, 'a b': 2, verify: { stric: true }, databaseUrl: 'x', seeders: [1], policy: ${CLERK} }`;
   await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), `export default ${config};`);
   await writeFile(join(cwd, 'table.json'), '{ "table": "rules" }');
   const misspelt = 'lockTimeout: there is no such option. Did you mean lockTimeoutMs?';
@@ -64,6 +64,7 @@ test('what is wrong with an option is told with the file of the configuration, i
     'casbin-bootstrap.config.mjs ["a b"]',
     'casbin-bootstrap.config.mjs lockTimeout',
     'casbin-bootstrap.config.mjs policy.roles.clerk.inherits[0]',
+    'casbin-bootstrap.config.mjs seeders[0]',
     'casbin-bootstrap.config.mjs verify.stric',
   ]);
   expect((await runCli(['lint', '--format', 'github'], { cwd })).stdout).toContain(
@@ -74,6 +75,29 @@ test('what is wrong with an option is told with the file of the configuration, i
   });
   expect(table.stderr).toContain('  - table: must not be the table of seeder "providers"');
   expect((await runCli(['status'], { cwd })).stderr).toContain('config.mjs: databaseUrl: It is not the URL');
+});
+
+test('files that are missing are told by their paths, whose beginnings may be names of options', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'files.json'), '{ "policy": "policy.yaml", "model": "model.conf" }');
+  await writeFile(join(cwd, 'objects.json'), '{ "policy": {} }');
+  const configured = await runCli(['lint', '--config', 'files.json'], { cwd });
+  expect(configured.stderr).toContain('\n  - policy.yaml: there is no such policy file');
+  expect(configured.stderr).toContain('\n  - model.conf: there is no such model file');
+  const lint = (...args: string[]) => runCli(['lint', '--config', 'objects.json', ...args], { cwd });
+  const policy = await lint('--policy', 'policy.yaml');
+  expect(policy.stderr).toContain('\n  - policy.yaml: there is no such policy file');
+  const model = await lint('--model', 'policy-model.conf');
+  expect(model.stderr).toContain('\n  - policy-model.conf: there is no such model file');
+});
+
+test('what is wrong with a Model of the configuration is told with its file', async () => {
+  const cwd = await createFolder();
+  const text = (await readFile(defaultModelPath, 'utf8')).replace('p.obj', 'p.objj');
+  const config = `import casbin from '${import.meta.resolve('casbin')}';
+    export default { model: casbin.newModelFromString(${JSON.stringify(text)}) };`;
+  await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), config);
+  expect((await runCli(['lint'], { cwd })).stdout).toContain('casbin-bootstrap.config.mjs: model (m): ');
 });
 
 test('what is wrong with the policy of a module is told with its file', async () => {

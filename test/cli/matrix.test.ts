@@ -63,3 +63,17 @@ async function envOfDatabase() {
   await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
   return { DATABASE_URL: database.url };
 }
+
+test.each(['matrix', 'graph', 'explain a data read'])(
+  'casbin-bootstrap %s takes the given policy where no database is named, and asks for one where it has neither',
+  async (line) => {
+    const cwd = await createFolder();
+    await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
+    await writeFile(join(cwd, 'policy.csv'), 'p, a, data, read');
+    const given = await runCli([...line.split(' '), '--policy', 'policy.csv', '--json'], { cwd });
+    expect(given).toMatchObject({ code: 0, stdout: expect.stringContaining('data') });
+    const asked = await runCli([...line.split(' '), '--json'], { cwd });
+    expect(asked.code).toBe(2);
+    expect(JSON.parse(asked.stdout)).toMatchObject({ error: { problems: [{ code: 'DATABASE_UNNAMED' }] } });
+  },
+);

@@ -23,10 +23,15 @@ describe('redaction', () => {
     expect(createRedact('postgres://app:p/a@100%@h/d')('p/a@100%')).toBe('***');
   });
 
-  test('hides a password that is a parameter of the URL', () => {
-    expect(createRedact('postgres://h/d?user=app&password=s3cret%21&x=1')('s3cret! s3cret%21')).toBe(
-      '*** ***',
-    );
+  test.each(['postgres://h/d?user=app&password=s3cret%21&x=1', 'postgres:///d?password=s3cret%21#fragment'])(
+    'hides a password that is a parameter of the URL: %s',
+    (url) => {
+      expect(createRedact(url)('s3cret! s3cret%21')).toBe('*** ***');
+    },
+  );
+
+  test('hides the password of a URL that has an @ after its server too', () => {
+    expect(createRedact('postgres://app:s3cret@h/d?user=app@tenant')('wrong: s3cret')).toBe('wrong: ***');
   });
 
   test('hides the password of a text that no URL parser accepts', () => {
@@ -56,11 +61,12 @@ describe('redaction', () => {
     ['postgres://h/a%20shop?password=a%20shop', 'at h/a shop'],
     ['postgres:///d?host=%2Frun%2Fpg&password=%2Frun%2Fpg', 'at /run/pg'],
     ['postgres:///d?user=app&password=app', 'as app'],
+    ['postgres://app@h:5432/sh@p', 'at h:5432/sh@p'],
   ])('does not hide the name of %s, which is written in another way there', (url, text) => {
     expect(createRedact(url)(text)).toBe(text);
   });
 
-  test.each([undefined, '', 'postgres://h/d', 'postgres://app@h/d', 'postgres://app:@h/d', 'no URL'])(
+  test.each(['', 'postgres://h/d', 'postgres://app@h/d', 'postgres://app:@h/d', 'no URL'])(
     'changes nothing when there is no password: %s',
     (url) => {
       expect(createRedact(url)('a text, as it is')).toBe('a text, as it is');
@@ -82,9 +88,10 @@ describe('the URLs of arguments and environment', () => {
     findUrls(argv, env).reduce((left, url) => createRedact(url)(left), text);
 
   test('are those of arguments, also of misspelt ones and with a line break, and of DATABASE_URL', () => {
-    const argv = ['seed', '--databse-url=postgres://app:first@h/d', 'postgres://app:sec\nond@h/d'];
+    const argv = ['seed', '--databse-url=POSTGRES://app:first@h/d', 'postgres://app:sec\nond@h/d'];
     const env = { DATABASE_URL: 'postgres://app:third@h/d' };
     expect(hidden('first, sec\nond, third', argv, env)).toBe('***, ***, ***');
+    expect(hidden('first, third, fourth', argv, { ...env, PGPASSWORD: 'fourth' })).toBe('***, ***, ***');
     expect(findUrls(['seed', '--dry-run'], {})).toEqual([]);
   });
 

@@ -159,7 +159,11 @@ describe('casbin-bootstrap seed, on a server', () => {
 
   test('logs to stderr as JSON lines when LOG_LEVEL says so, and prints the same', async () => {
     const { url } = await freshDatabase();
-    const result = await runCli(['seed'], { env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
+    const cwd = await createFolder();
+    const ignored = `const refuse = () => { throw new Error('the command has its own'); };
+      export default { onProgress: refuse, logger: { debug: refuse, info: refuse, warn: refuse } };`;
+    await writeFile(`${cwd}/casbin-bootstrap.config.mjs`, ignored);
+    const result = await runCli(['seed'], { cwd, env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
 
     expect(result.code).toBe(0);
     expect(result.stdout).toMatch(/^Database: PostgreSQL at /m);
@@ -250,6 +254,19 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     expectNoStack(silent.stderr);
     expect(verbose.stderr, 'the stack is there when asked for').toMatch(/^\s+at /m);
     expect(silent.stderr + verbose.stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  test('when the password of a service is wrong, which it does not print', async () => {
+    const server = await listen((socket) => {
+      socket.on('data', () => socket.end(refusal('28P01', 'password hunter2 is wrong')));
+    });
+    onTestFinished(() => server.close());
+    const file = `${await createFolder()}/services.conf`;
+    const place = `host=127.0.0.1\nport=${server.port}\nuser=app\nsslmode=disable`;
+    await writeFile(file, `[shop]\n${place}\npassword=hunter2\n`);
+    const result = await runCli(['seed'], { env: { PGSERVICE: 'shop', PGSERVICEFILE: file } });
+
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('password *** is wrong') });
   });
 
   test('when a defined rule can not be relied on, with the failing requests in a table', async () => {

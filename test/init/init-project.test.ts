@@ -423,6 +423,7 @@ describe('a project with a database', () => {
       });
       expect(readdirSync(folder)).toEqual(['package.json']);
       const { notes } = await initProject(folder, pool, {}, { model: domainsModelPath });
+      expect(notes[0]).toBe('The policy is the one that the database has.');
       expect(notes.join()).not.toContain('does not fit');
     });
 

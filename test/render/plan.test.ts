@@ -119,7 +119,7 @@ describe('a status', () => {
         '  application  0 applied, 1 pending: 001_a\\u001b',
         '  rules        16 defined, 18 stored: 0 missing, 2 extra',
         '  decisions    56 decisions as defined',
-        '  drift        3 findings',
+        '  drift        3 findings: casbin-bootstrap verify lists them',
         '',
         'A bootstrap would have something to do: casbin-bootstrap plan tells what.',
       ].join('\n'),

@@ -14,7 +14,6 @@ import { answerTimeout, type Session, withGrace, withSession } from './database/
 import {
   type AnyKysely,
   type AnyTransaction,
-  inReadOnlyTransaction,
   inWriteTransaction,
   setSearchPath,
 } from './database/transaction.ts';
@@ -27,6 +26,7 @@ import {
 } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
+import { inspectDatabase } from './inspect-database.ts';
 import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
@@ -89,13 +89,10 @@ export interface CopyReport {
 export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
   const [source, options] = await resolvePlaces(from, to, rest);
+  const old = await readOld(from.pool, source);
   const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
   const attempt = () =>
-    withSession(
-      to.pool,
-      (session) => copyOnce(session, from.pool === to.pool ? null : from.pool, source, options),
-      limits,
-    );
+    withSession(to.pool, (session) => copyOnce(session, old, from.pool === to.pool, options), limits);
   return retryConflicts(attempt, options.logger).catch(async (error: unknown) => {
     throw await explainFailure(error, options, null);
   });
@@ -157,22 +154,33 @@ function findUnknown(name: 'from' | 'to', place: unknown): Problem[] {
     }));
 }
 
-/** @param other the pool of the old table, if it is another pool */
+/** The table to copy from, and its rules. */
+interface OldPolicy {
+  readonly table: RuleTable;
+  readonly rules: readonly StoredRule[];
+}
+
+/** Reads in a transaction of its own, so that a failure is explained by the database in which it happened. */
+function readOld(pool: PoolLike, source: ResolvedOptions): Promise<OldPolicy> {
+  return inspectDatabase(pool, source, 'the reading of rules', async ({ trx, options, isMissing }) => {
+    const table = options.ruleTable;
+    if (!isMissing) return { table, rules: await readLivePolicy(trx, table, WHOLE) };
+    const message = `There is no rule table to copy from: ${table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
+    throw new DatabaseError('TABLE_MISSING', message);
+  });
+}
+
+/** @param isSamePool whether the old table is in the same database */
 async function copyOnce(
   session: Session,
-  other: PoolLike | null,
-  source: ResolvedOptions,
+  old: OldPolicy,
+  isSamePool: boolean,
   options: ResolvedOptions,
 ): Promise<CopyReport> {
   try {
     session.enter('the copying of rules');
-    const db = createKysely(session, options);
-    if (other === null)
-      return await inWriteTransaction(db, (trx) => copyWithin(session, trx, trx, source, options));
-    return await withSession(other, (second) =>
-      inReadOnlyTransaction(createKysely(second, source), (reading) =>
-        inWriteTransaction(db, (trx) => copyWithin(session, reading, trx, source, options)),
-      ),
+    return await inWriteTransaction(createKysely(session, options), (trx) =>
+      copyWithin(session, old, isSamePool, trx, options),
     );
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));
@@ -181,31 +189,23 @@ async function copyOnce(
 
 async function copyWithin(
   session: Session,
-  reading: AnyTransaction,
+  old: OldPolicy,
+  isSamePool: boolean,
   trx: AnyTransaction,
-  source: ResolvedOptions,
   options: ResolvedOptions,
 ): Promise<CopyReport> {
-  const old = await findRuleTable(asClient(reading), source.schema, source.table);
-  if (old.isMissing) {
-    const message = `There is no rule table to copy from: ${old.table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
-    throw new DatabaseError('TABLE_MISSING', message);
-  }
-  await requireAllRows(reading, [old.table.sql]);
-  const rules = await readLivePolicy(reading, old.table, WHOLE);
-
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
   await setSearchPath(trx, schema);
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   const table = await findOrMake(trx, schema, options);
-  if (reading === trx && table.sql === old.table.sql) {
+  if (isSamePool && table.sql === old.table.sql) {
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }
   await requireAllRows(trx, [table.sql]);
-  refuseUnfit(table, old.table, rules);
-  const distinct = withoutRepetitions(rules);
+  refuseUnfit(table, old);
+  const distinct = withoutRepetitions(old.rules);
   const { inserted } = await seedRules(asClient(trx), table, distinct);
   const live = await readLivePolicy(trx, table, WHOLE);
   const verification = await verifyCopy(options, table, distinct, live);
@@ -229,8 +229,8 @@ async function findOrMake(trx: AnyTransaction, schema: string, options: Resolved
 const SHOWN_RULES = 20;
 
 /** Refuses rules that do not fit the new table, or that its adapters would read differently. */
-function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRule[]): void {
-  const placed = rules.map((rule) => ({ ...rule, at: String(rule.id) }));
+function refuseUnfit(table: RuleTable, old: OldPolicy): void {
+  const placed = old.rules.map((rule) => ({ ...rule, at: String(rule.id) }));
   const faults = table.findUnfit(placed).map(({ at, message }) => ({ at, message }));
   for (const rule of placed) {
     const reading = readAsStockAdapter(rule, (one) => table.stockLines(one));
@@ -245,7 +245,7 @@ function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRul
   const more = faults.length > list.length ? [`  … and ${faults.length - list.length} more`] : [];
   throw new StoredRuleError(
     [
-      `Not all rules of ${old.sql} can be kept in ${table.sql}, and nothing was copied.`,
+      `Not all rules of ${old.table.sql} can be kept in ${table.sql}, and nothing was copied.`,
       ...list,
       ...more,
     ].join('\n'),

@@ -196,6 +196,8 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     ]);
     expect(await readJournal(pool, { since: before })).toHaveLength(18);
     expect(await readJournal(pool, { until: after })).toHaveLength(16);
+    const [first, last] = [new Date('0001-01-01'), new Date('9999-12-31')];
+    expect(await readJournal(pool, { since: first, until: last })).toHaveLength(18);
     expect(await readJournal(pool, { until: before })).toEqual([]);
     expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual(['added g bob user']);
     expect(lines(await readJournal(pool, { value: ['user', 'bob'] }))).toEqual(['added g bob user']);

@@ -32,7 +32,7 @@ test('a process that waited in vain gets the folder, the process that uses it, a
     code: 'CONNECTION_FAILED',
     message:
       `The embedded database in ${folder} is in use by process ${process.pid} and was not free within 1 ms. ` +
-      'Stop that process, or use another folder.',
+      'Stop that process or, if it is this one, end its other pool; or use another folder.',
   });
   await lock.release();
 });

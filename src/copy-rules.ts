@@ -10,7 +10,7 @@ import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
 import { requireAllRows } from './database/privileges.ts';
-import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
+import { type Session, withSession } from './database/session.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
@@ -25,7 +25,7 @@ import {
   VerificationError,
 } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
-import { findConflict, retryConflicts } from './failure/retry.ts';
+import { retryConflicts } from './failure/retry.ts';
 import { inspectDatabase } from './inspect-database.ts';
 import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
@@ -90,9 +90,8 @@ export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
   const [source, options] = await resolvePlaces(from, to, rest);
   const old = await readOld(from.pool, source);
-  const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
   const attempt = () =>
-    withSession(to.pool, (session) => copyOnce(session, old, from.pool === to.pool, options), limits);
+    withSession(to.pool, (session) => copyOnce(session, old, from.pool === to.pool, options), options);
   return retryConflicts(attempt, options.logger).catch(async (error: unknown) => {
     throw await explainFailure(error, options, null);
   });
@@ -180,15 +179,14 @@ async function copyOnce(
   try {
     session.enter('the copying of rules');
     return await inWriteTransaction(createKysely(session, options), (trx) =>
-      copyWithin(session, old, isSamePool, trx, options),
+      copyWithin(old, isSamePool, trx, options),
     );
   } catch (error) {
-    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
+    throw await explainFailure(error, options, session);
   }
 }
 
 async function copyWithin(
-  session: Session,
   old: OldPolicy,
   isSamePool: boolean,
   trx: AnyTransaction,
@@ -197,7 +195,7 @@ async function copyWithin(
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
   await setSearchPath(trx, schema);
-  await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
+  await acquireBootstrapLock(trx, schema);
   const table = await findOrMake(trx, schema, options);
   if (isSamePool && table.sql === old.table.sql) {
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;

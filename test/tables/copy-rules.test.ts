@@ -8,6 +8,7 @@ import {
   createEnforcer,
   verifyDatabase,
 } from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 import { invoices as policy } from './invoices.fixture.ts';
@@ -76,6 +77,7 @@ describe.each([
     const pool = await createUsed(from);
     await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
     await createAdapter(pool, { table: to }).addPolicy('p', 'p', ['mallory', 'payroll', 'read']);
+    await createAdapter(pool, { table: to }).addPolicy('g', 'g', ['trudy', 'mallory']);
     const before = await rulesIn(pool, to.name);
 
     const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
@@ -84,7 +86,7 @@ describe.each([
       code: 'VERIFICATION_FAILED',
       message: expect.not.stringContaining('Define what is not defined'),
     });
-    await expect(refused).rejects.toThrow(/mallory/);
+    await expect(refused).rejects.toThrow(/mallory.*trudy/);
     expect(await rulesIn(pool, to.name)).toEqual(before);
   });
 
@@ -279,8 +281,10 @@ it('a copy that meets another transaction is tried again', async () => {
       end
     $$;
     create trigger meet before insert on casbin_rule execute function meet();`);
-  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  const { logger, lines } = captureLog();
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS }, logger });
   expect(await copy).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
+  expect(linesOf(lines, 'conflict_retried')).toMatchObject([{ code: '40001' }]);
 });
 
 it('what the server refuses is told as an error of this library', async () => {

@@ -25,6 +25,8 @@ test('a process that waits for a folder gets it when it is released', async () =
 
 test('a process that waited in vain gets the folder, the process that uses it, and what to do', async () => {
   const folder = await createFolder();
+  // An earlier holder has left its name.
+  await (await lockDirectory(folder)).release();
   const lock = await lockDirectory(folder);
 
   await expect(lockDirectory(folder, 1)).rejects.toMatchObject({

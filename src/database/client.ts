@@ -42,7 +42,7 @@ export function checkPool(pool: unknown): Problem[] {
 export function checkSource(source: unknown): Problem[] {
   const known = explainKnown(source);
   if (known !== null) return [poolProblem(known)];
-  if (isSource(source)) return isBinary(source) ? [poolProblem(BINARY)] : [];
+  if (isSource(source)) return checkBinary(source);
   const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
   return [
     poolProblem(
@@ -51,13 +51,14 @@ export function checkSource(source: unknown): Problem[] {
   ];
 }
 
-const BINARY =
-  "must not have binary: true, as pg then returns values that can't be read here. Leave that setting out.";
-
-/** Whether a pool or a client of pg asks the server for binary values. */
-function isBinary(source: unknown): boolean {
-  return [source, Object(source).options].some((settings) => Object(settings).binary === true);
+/** What is wrong with a pool or a client of pg that asks the server for binary values. */
+export function checkBinary(source: unknown): Problem[] {
+  const isBinary = [source, Object(source).options].some((settings) => Object(settings).binary === true);
+  return isBinary ? [poolProblem(BINARY)] : [];
 }
+
+const BINARY =
+  "must not have binary: true, also not by pg.defaults, as pg then returns values that can't be read here. Leave that setting out.";
 
 /** Whether it is a pool or a client. */
 export function isSource(given: unknown): boolean {

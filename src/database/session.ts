@@ -1,4 +1,5 @@
-import type { ClientLike, PoolLike, QueryResultLike } from './client.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { type ClientLike, checkBinary, type PoolLike, type QueryResultLike } from './client.ts';
 import { type HandedOver, handOver } from './hand-over.ts';
 import { OWN_TYPES } from './own-queries.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
@@ -285,5 +286,10 @@ async function connect(pool: PoolLike): Promise<ClientLike> {
   const client: ClientLike | undefined = await pool.connect();
   if (typeof client?.query !== 'function')
     throw new TypeError("the pool's connect() did not give a client that can query");
+  const problems = checkBinary(client);
+  if (problems.length > 0) {
+    client.release?.();
+    throw new InvalidOptionsError(problems);
+  }
   return client;
 }

@@ -185,7 +185,7 @@ async function folderInUse(directory: string, path: string, waitMs: number): Pro
   return new ConnectionError(
     'CONNECTION_FAILED',
     `The embedded database in ${directory} is in use by ${holder} and was not free within ${waitMs} ms. ` +
-      'Stop that process, or use another folder.',
+      'Stop that process or, if it is this one, end its other pool; or use another folder.',
   );
 }
 

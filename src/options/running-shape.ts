@@ -92,7 +92,11 @@ export function checkChangeShape(changes: unknown, options: unknown): Problem[] 
 /** All problems in the limit of a change that is a transaction of its own. */
 export const checkWaitShape = shapeCheck({ lockTimeoutMs: v.optional(milliseconds) });
 
-const moment = v.date('must be a valid Date');
+/** A time that PostgreSQL takes as text. */
+const moment = v.pipe(
+  v.date('must be a valid Date'),
+  v.check((date) => /^(?!0000)\d{4}-/.test(date.toISOString()), 'must be a Date in the years 1 to 9999'),
+);
 const journalFilter = fields(
   {
     schema: v.optional(schema),
@@ -104,7 +108,7 @@ const journalFilter = fields(
     limit: v.optional(
       v.pipe(
         v.number('must be a number'),
-        v.integer('must be a whole number'),
+        v.safeInteger('must be a whole number, not larger than Number.MAX_SAFE_INTEGER'),
         v.minValue(1, 'must be 1 at least'),
       ),
     ),

@@ -426,7 +426,14 @@ describe('an examination', () => {
       const { database } = await bootstrapped();
       const bouncer = await startPgBouncer(database.url, 3, poolMode);
       onTestFinished(() => bouncer[Symbol.asyncDispose]());
-      return examineDatabase(database.pool({ connectionString: bouncer.url, max }), OPTIONS);
+      const report = await examineDatabase(database.pool({ connectionString: bouncer.url, max }), OPTIONS);
+      const { rowCount } = await database
+        .pool()
+        .query(
+          `select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+        );
+      expect(rowCount, 'transactions that stay open').toBe(0);
+      return report;
     }
 
     test.each([
@@ -462,6 +469,23 @@ describe('an examination', () => {
     wire.cutOn(/^begin$/, 'before');
     await expect(examineDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
     expect(wire.cuts).toBe(1);
+  });
+
+  test('names the role that the session works as, not the one that logged in', async () => {
+    const { database } = await bootstrapped();
+    const { name } = await database.createRole();
+    const { findings } = await examineDatabase(database.pool({ options: `-c role=${name}` }), OPTIONS);
+    expect(findings[1]).toEqual(fault('connection', 'fine', new RegExp(` as ${name}\\.$`)));
+  });
+
+  test('waits for a client of the pool as long as it was told', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const client = await pool.connect();
+    await expect(examineDatabase(pool, { ...OPTIONS, connectTimeoutMs: 50 })).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringContaining('within 50 ms'),
+    });
+    client.release();
   });
 
   test('is not possible without a connection, or with wrong options', async () => {

@@ -50,6 +50,15 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     await expect(bootstrap(policy, { table: RENAMED })).resolves.toMatchObject({ changed: false });
   });
 
+  test('keeps its record where the table is renamed, and another schema has one of the former name', async () => {
+    const { pool, bootstrap } = await open(FIRST);
+    await bootstrap(FIRST, { schema: 'app' });
+    await pool.query(`alter table app.${layout.table} rename to rules`);
+    await expect(bootstrap(FIRST, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: 1 },
+    });
+  });
+
   test('takes no record over from a table that is still there, or that had other rules', async () => {
     const { pool, bootstrap } = await open(FIRST);
     const other = {
@@ -70,15 +79,20 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   describe('takes no record over', () => {
-    test('where the table that has it is still there, with the same rules', async () => {
-      const { pool, bootstrap } = await open(FIRST);
-      await pool.query(`create table rules (like ${layout.table} including all)`);
-      await pool.query(`insert into rules select * from ${layout.table}`);
-      await expect(bootstrap(FIRST, { table: RENAMED })).resolves.toMatchObject({
-        ownership: { before: null },
-      });
-      await expect(bootstrap(FIRST)).resolves.toMatchObject({ ownership: { before: 1 } });
-    });
+    test.each([layout.table, 'Rules, old'])(
+      'where the table that has it, "%s", is still there, with the same rules',
+      async (name) => {
+        const { pool, bootstrap } = await open();
+        const table = { name, layout: layout.name };
+        await bootstrap(FIRST, { table });
+        await pool.query(`create table rules (like "${name}" including all)`);
+        await pool.query(`insert into rules select * from "${name}"`);
+        await expect(bootstrap(FIRST, { table: RENAMED })).resolves.toMatchObject({
+          ownership: { before: null },
+        });
+        await expect(bootstrap(FIRST, { table })).resolves.toMatchObject({ ownership: { before: 1 } });
+      },
+    );
 
     test('where two tables that are gone had these rules', async () => {
       const { pool, bootstrap } = await open(FIRST);

@@ -100,6 +100,26 @@ describe('the status', () => {
     });
   });
 
+  test('has the migration of a journal as pending until it records, if a journal is asked for', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { policy: { ...POLICY, version: 1 }, seeders: [] };
+    const name = '0003_journal_casbin';
+    await expect(readStatus(pool, { ...options, journal: true })).resolves.toMatchObject({
+      version: { defined: 1, newest: null },
+      packageMigrations: { applied: [], pending: expect.arrayContaining([name]) },
+    });
+    await bootstrapDatabase(pool, { ...options, journal: true });
+    await pool.query('alter table casbin disable trigger user');
+    await expect(readStatus(pool, { ...options, journal: true })).resolves.toMatchObject({
+      packageMigrations: { applied: expect.not.arrayContaining([name]), pending: [name] },
+      isComplete: false,
+    });
+    await expect(readStatus(pool, options)).resolves.toMatchObject({
+      packageMigrations: { applied: expect.arrayContaining([name]), pending: [] },
+      isComplete: true,
+    });
+  });
+
   test('is complete where another tool runs the migrations, and in a table of columns', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(

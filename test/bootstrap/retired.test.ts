@@ -248,6 +248,17 @@ describe.each(LAYOUTS)('a version that retires, on a table of layout $name', (la
     expect(await stored()).toContain('p clerk invoices write');
   });
 
+  test('removes no retired rule of an administrator that a bootstrap has inserted into another table', async () => {
+    const roles = { viewer: VIEWER, clerk: CLERK };
+    const { pool, bootstrap, change, stored } = await open({ version: 1, roles });
+    await change({ grant: [['intern', 'notes', 'write']] });
+    await pool.query(`
+      insert into casbin_bootstrap_rule (source, ptype, rule, inserted, first_version, last_version)
+      values ('other', 'p', '["intern","notes","write"]', true, 1, 1)`);
+    await bootstrap({ version: 2, roles, retired: { roles: { intern: {} } } });
+    expect(await stored()).toContain('p intern notes write');
+  });
+
   test('does not treat the rules of an existing table as its own', async () => {
     const { pool, bootstrap, stored } = await open();
     await layout.create(pool);

@@ -214,13 +214,19 @@ describe.each(LAYOUTS)('a version after revocations, on a table of layout $name'
   });
 });
 
-test('a revocation has its time, whatever the time zone of the session', async () => {
+test('a revocation has its own time, not that of its transaction, whatever the time zone of the session', async () => {
   const pool = (await createDatabase()).pool({ options: '-c TimeZone=Asia/Tokyo' });
   const options = { policy: FIRST, seeders: [] };
   await bootstrapDatabase(pool, options);
   const client = await pool.connect();
+  await client.query('begin');
   await changePolicy(client, { revoke: [['clerk', 'invoices', 'write']] }, { actor: 'root', reason: 'left' });
+  const { rows } = await client.query(
+    'select revoked_at > now() as later from casbin_bootstrap_rule where revoked_at is not null',
+  );
+  await client.query('commit');
   client.release();
+  expect(rows).toEqual([{ later: true }]);
 
   const [kept] = (await bootstrapDatabase(pool, options)).verification.keptAway;
 

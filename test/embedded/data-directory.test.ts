@@ -93,6 +93,18 @@ test('a creation that was interrupted is repeated by the next one', STARTS_PGLIT
   await expect(query(dataDir, 'select n from t'), 'and stays').resolves.toEqual([{ n: 1 }]);
 });
 
+test(
+  'a creation that was interrupted after the last of its files is repeated too',
+  STARTS_PGLITE,
+  async () => {
+    const dataDir = await createFolder();
+    await writeFile(join(dataDir, 'casbin-bootstrap.incomplete'), '');
+    await writeFile(join(dataDir, 'PG_VERSION'), '9\n');
+
+    await expect(query(dataDir, 'select 1 as n')).resolves.toEqual([{ n: 1 }]);
+  },
+);
+
 test('a folder with other files in it is refused and not changed', async () => {
   const dataDir = await createFolder();
   await writeFile(join(dataDir, 'thesis.txt'), 'do not lose');

@@ -25,6 +25,8 @@ test('a process that waits for a folder gets it when it is released', async () =
 
 test('a process that waited in vain gets the folder, the process that uses it, and what to do', async () => {
   const folder = await createFolder();
+  // An earlier holder has left its name.
+  await (await lockDirectory(folder)).release();
   const lock = await lockDirectory(folder);
 
   await expect(lockDirectory(folder, 1)).rejects.toMatchObject({
@@ -32,7 +34,7 @@ test('a process that waited in vain gets the folder, the process that uses it, a
     code: 'CONNECTION_FAILED',
     message:
       `The embedded database in ${folder} is in use by process ${process.pid} and was not free within 1 ms. ` +
-      'Stop that process, or use another folder.',
+      'Stop that process or, if it is this one, end its other pool; or use another folder.',
   });
   await lock.release();
 });

@@ -8,6 +8,7 @@ import {
   type SeederContext,
   verifyDatabase,
 } from '../../src/index.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { applicationMigrator } from '../migrator/kysely-migrator.fixture.ts';
 import { COMPLETE, readAll, SIMULATED, simulate } from './engines.fixture.ts';
 
@@ -372,6 +373,21 @@ describe.each(SIMULATED)('on %s', (name) => {
     await enforcer.savePolicy();
     await enforcer.removePolicy('user', 'reports', 'write');
     expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('an adapter on a client works in the transaction of the caller, or in one of its own', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+    await bootstrapDatabase(pool, options);
+    const client = await pool.connect();
+    const adapter = createAdapter(client, options);
+    await client.query('begin');
+    await adapter.savePolicy(rbacModel());
+    await client.query('rollback');
+    expect(await readAll(database)).toEqual(COMPLETE);
+    await adapter.savePolicy(rbacModel());
+    expect(await readAll(database)).toMatchObject({ rules: 0 });
+    client.release();
   });
 
   test('a rule that several adapters add at once is stored once', async () => {

@@ -14,6 +14,7 @@ const FUNCTION = /^must be a function/;
 const FLAG = /^must be true or false/;
 const NEGATIVE = /^must not be negative/;
 const DATE = /^must be a valid Date/;
+const YEAR = /^must be a Date in the years 1 to 9999/;
 const LIST = /^must be a list of values/;
 const ASSIGNMENT = /^must have a user and a role/;
 
@@ -74,11 +75,14 @@ const wrongFilters: Wrong[] = [
   [{ table: 'x'.repeat(64) }, 'table', /^must not be longer than 63 bytes/],
   [{ since: '2026-01-01' }, 'since', DATE],
   [{ until: new Date(Number.NaN) }, 'until', DATE],
+  [{ until: new Date(8.64e15) }, 'until', YEAR],
+  [{ since: new Date('0000-12-31T23:59:59.999Z') }, 'since', YEAR],
   [{ actor: 5 }, 'actor', NAME],
   [{ value: 5 }, 'value', NAME],
   [{ value: ['alice', '\ud800'] }, 'value[1]', HALF],
   [{ limit: '5' }, 'limit', /^must be a number/],
   [{ limit: 1.5 }, 'limit', /^must be a whole number/],
+  [{ limit: Number.MAX_VALUE }, 'limit', /not larger than Number\.MAX_SAFE_INTEGER/],
   [{ limit: 0 }, 'limit', /^must be 1 at least/],
 ];
 
@@ -86,6 +90,7 @@ const wrongPrunings: Wrong[] = [
   [[], 'options', /^must be an object with olderThan/],
   [{}, 'olderThan', /^it is missing\. Give a Date/],
   [{ olderThan: new Date(Number.NaN) }, 'olderThan', DATE],
+  [{ olderThan: new Date(-8.64e15) }, 'olderThan', YEAR],
   [{ olderThan: new Date(0), schema: '$user' }, 'schema', /^must not be "\$user"/],
 ];
 

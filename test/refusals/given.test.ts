@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import {
   bootstrapDatabase,
@@ -25,6 +25,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { createTestDatabase } from '../../src/testing/index.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { failureOf, problemsOf } from './refusal.fixture.ts';
 
@@ -120,6 +121,22 @@ test('a pool or a client with binary values is refused, because they would be mi
     expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: 'pool' }] });
     expect(error.message).toContain('must not have binary: true');
   }
+});
+
+test('binary values by the defaults of pg are refused with the first client, which is returned', async () => {
+  const pool = (await createDatabase()).pool();
+  const defaults: { binary?: boolean | undefined } = pg.defaults;
+  defaults.binary = true;
+  onTestFinished(() => {
+    defaults.binary = false;
+  });
+  for (const call of [bootstrapDatabase, readJournal]) {
+    const error = await refusal(call, pool);
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: 'pool' }] });
+  }
+  await expect(createAdapter(pool).loadPolicy(rbacModel())).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+  });
 });
 
 test.each([undefined, null, 5, [], new URL('file:///policy.yaml')])(

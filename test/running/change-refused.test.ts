@@ -97,6 +97,50 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     other.release();
   });
 
+  test('refuses it also where it was so until another change took it away, for which this one waited', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const grant = [['clerk', 'invoices', 'delete']] as const;
+    await changePolicy(client, { grant }, { ...options, force: true });
+    await client.query('begin');
+    await changePolicy(client, { revoke: grant }, options);
+    const other = await pool.connect();
+    const settled = changePolicy(other, { grant }, options).then(
+      () => 'made',
+      ({ code }) => code,
+    );
+    await Promise.race([settled, untilBlocked(pool)]);
+    await client.query('commit');
+    expect(await settled).toBe('CHANGE_REFUSED');
+    other.release();
+  });
+
+  test('refuses what else must never be allowed where something is so already, and lists all of it', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const user = 'eve, deputy';
+    const never = [
+      ['clerk', 'invoices', 'delete'],
+      ['clerk', 'invoices', 'write'],
+      [user, 'invoices', 'read'],
+    ] as const;
+    const guarded = { ...options, policy: { ...policy, never, rules: [] } };
+    await changePolicy(client, { grant: [['clerk', 'invoices', 'delete']] }, { ...guarded, force: true });
+
+    const refused = changePolicy(
+      client,
+      { grant: [['clerk', 'invoices', 'write']], assign: [[user, 'clerk']] },
+      guarded,
+    );
+
+    await expect(refused).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /2 requests would .*\n.*"clerk, invoices, write".*\n.*""eve, deputy", invoices, read" /,
+      ),
+      violations: [{ request: ['clerk', 'invoices', 'write'] }, { request: [user, 'invoices', 'read'] }],
+    });
+  });
+
   test('tells that the transaction only reads, or was aborted before', async () => {
     await using opened = await open();
     const { client, options } = opened;

@@ -196,6 +196,8 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     ]);
     expect(await readJournal(pool, { since: before })).toHaveLength(18);
     expect(await readJournal(pool, { until: after })).toHaveLength(16);
+    const [first, last] = [new Date('0001-01-01'), new Date('9999-12-31')];
+    expect(await readJournal(pool, { since: first, until: last })).toHaveLength(18);
     expect(await readJournal(pool, { until: before })).toEqual([]);
     expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual(['added g bob user']);
     expect(lines(await readJournal(pool, { value: ['user', 'bob'] }))).toEqual(['added g bob user']);
@@ -216,6 +218,7 @@ test('of a journal, the newest thousand entries are read', async () => {
 
 test('it is known whether a journal has an entry of a table, and whether it records its changes', async () => {
   const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema: 'elsewhere' });
   const stateOf = (table?: string) => readJournalState(pool, { schema: undefined, table });
   expect(await stateOf()).toEqual({ isEmpty: false, isRecording: true });
   expect(await stateOf('casbin')).toEqual({ isEmpty: false, isRecording: true });
@@ -229,10 +232,12 @@ test('it is known whether a journal has an entry of a table, and whether it reco
   };
   await setTriggers('enable always');
   expect(await stateOf()).toEqual({ isEmpty: false, isRecording: true });
-  await setTriggers('disable');
   await pool.query(`create trigger another before update on casbin
     for each row execute function suppress_redundant_updates_trigger()`);
-  expect(await stateOf()).toEqual({ isEmpty: false, isRecording: false });
+  for (const state of ['disable', 'enable replica']) {
+    await setTriggers(state);
+    expect(await stateOf(), state).toEqual({ isEmpty: false, isRecording: false });
+  }
 });
 
 test('empty values are read as they are stored: at the end of a document, and never in the columns after a rule', async () => {
@@ -245,14 +250,15 @@ test('empty values are read as they are stored: at the end of a document, and ne
   const explained = await explainDecision(pool, ['user', '', ''], { schema: 'documents' });
   expect(explained.granted).toMatchObject([{ rule, actor: null }]);
 
-  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema: 'columns', table: 'casbin_rule' });
+  const table = { name: 'casbin', layout: 'columns' } as const;
+  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema: 'columns', table });
   await pool.query(
-    `insert into columns.casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', '', 'x', '', '', '', '')`,
+    `insert into columns.casbin (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', '', null, 'x', '', '', '')`,
   );
-  // The column is not that of a document.
-  await pool.query('alter table columns.casbin_rule add rule text');
+  // Neither column is that of a document.
+  await pool.query('alter table columns.casbin add rule text, add note jsonb');
   const [other] = await readJournal(pool, { schema: 'columns', limit: 1 });
-  expect(other?.values).toEqual(['user', '', 'x']);
+  expect(other?.values).toEqual(['user', '', '', 'x']);
 });
 
 test('the origin of a rule is its newest entry, also where another writer wrote empty values', async () => {
@@ -339,6 +345,17 @@ test('the journal of a named table is beside the table that the search_path find
   expect(lines(await readJournal(pool, { table: 'casbin', limit: 1 }))).toEqual(['added g alice user']);
   expect(await readJournal(pool, { table: 'casbin_rule', value: 'alice' })).toEqual([]);
   expect(await readJournal(pool, { table: 'casbin_rule' })).toHaveLength(16);
+  expect(await readJournal(pool, { table: 'casbin_rule', schema: 'public' })).toEqual([]);
+});
+
+test('a missing journal is named with the schema of the table', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), { seeders: [], schema: 'app' });
+  const pool = database.pool({ options: '-c search_path=app,public' });
+  await expect(readJournal(pool, { table: 'casbin' })).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringContaining('There is no journal "app"."casbin_bootstrap_journal".'),
+  });
 });
 
 test('the journal of a named table is found beside a temporary table of that name', async () => {
@@ -352,15 +369,28 @@ test('the journal of a named table is found beside a temporary table of that nam
 test('old entries are pruned, except the newest of them', async () => {
   const database = await createDatabase();
   const pool = database.pool();
-  await bootstrapDatabase(pool, NO_PROVIDERS);
-  await pool.query(`update casbin_bootstrap_journal set at = at - interval '2 days' where id <= 10`);
+  const schema = 'app';
+  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema });
+  await pool.query(`update app.casbin_bootstrap_journal set at = at - interval '2 days' where id <= 10`);
   const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
 
-  expect(await pruneJournal(pool, { olderThan })).toBe(9);
-  expect((await readJournal(pool)).map(({ id }) => id)).toEqual(
+  expect(await pruneJournal(pool, { olderThan, schema })).toBe(9);
+  expect((await readJournal(pool, { schema })).map(({ id }) => id)).toEqual(
     Array.from({ length: 7 }, (_, index) => String(index + 10)),
   );
-  expect(await pruneJournal(pool, { olderThan })).toBe(0);
+  expect(await pruneJournal(pool, { olderThan, schema })).toBe(0);
+});
+
+test('of old entries, those of the latest transaction stay, also where an earlier one committed later', async () => {
+  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  await pool.query(`update casbin_bootstrap_journal
+    set at = at - interval '2 days', transaction = case when id > 6 then '5'::xid8 else transaction end
+    where id <= 10`);
+  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
+  expect(await pruneJournal(pool, { olderThan })).toBe(5);
+  expect(await readJournal(pool)).toMatchObject(
+    Array.from({ length: 11 }, (_, index) => ({ id: String(index + 6) })),
+  );
 });
 
 test('nothing is pruned behind an entry that stays, nor a change at that very time', async () => {

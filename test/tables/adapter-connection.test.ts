@@ -149,14 +149,17 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await storedRules(pool, layout.table)).toEqual([['p', 'updated']]);
     });
 
-    it('lets calls that overlap take turns', async () => {
-      const adapter = createAdapter(client, layout.options);
+    it('lets calls that overlap take turns, also those of two adapters', async () => {
+      const [adapter, another] = [
+        createAdapter(client, layout.options),
+        createAdapter(client, layout.options),
+      ];
       await client.query('begin');
       const [, failed] = await Promise.allSettled([
         adapter.savePolicy(modelOf([['a'], ['b']])),
-        adapter.savePolicy(modelOf([['c'], [TOO_LONG]])),
+        another.savePolicy(modelOf([['c'], [TOO_LONG]])),
         adapter.updatePolicy('p', 'p', ['b'], ['d']),
-        adapter.addPolicy('p', 'p', ['e']),
+        another.addPolicy('p', 'p', ['e']),
       ]);
       await client.query('commit');
       expect(failed.status).toBe('rejected');

@@ -7,6 +7,9 @@ import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from './layouts.fixture.ts';
 import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
 
+const COLUMNS = (name: string) =>
+  `create table ${name} (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)`;
+
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   it('keeps to the schema that it is given, whatever its name', async () => {
     const pool = (await createDatabase()).pool();
@@ -124,6 +127,34 @@ it('says how to make a table of the stock adapter unique, and that way helps', a
     ['g2', 'a', 'b'],
     ['g2', 'c', 'd'],
   ]);
+});
+
+it('looks for its table again while that is missing', async () => {
+  const pool = (await createDatabase()).pool();
+  const adapter = createAdapter(pool);
+  await expect(adapter.loadPolicy(rbacModel())).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+  await pool.query(COLUMNS('casbin_rule'));
+  await adapter.addPolicy('p', 'p', ['a']);
+  const enforcer = await newEnforcer(rbacModel(), adapter);
+  expect(await enforcer.getPolicy()).toEqual([['a']]);
+});
+
+it('finds the layout of a table that only its name tells of', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(COLUMNS('casbin'));
+  await pool.query(`insert into casbin (ptype, v0) values ('p', 'a')`);
+  const enforcer = await newEnforcer(rbacModel(), createAdapter(pool, { table: 'casbin' }));
+  expect(await enforcer.getPolicy()).toEqual([['a']]);
+});
+
+it('writes to a table of few columns first, also where its layout is given', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(
+    'create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text)',
+  );
+  const adapter = createAdapter(pool, { table: { name: 'casbin_rule', layout: 'columns' } });
+  await adapter.addPolicy('g', 'g', ['a', 'b']);
+  expect(await storedRules(pool, 'casbin_rule')).toEqual([['g', 'a', 'b']]);
 });
 
 it('takes columns into account that a table has got since', async () => {

@@ -8,6 +8,7 @@ import {
   createEnforcer,
   verifyDatabase,
 } from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 import { invoices as policy } from './invoices.fixture.ts';
@@ -76,6 +77,7 @@ describe.each([
     const pool = await createUsed(from);
     await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
     await createAdapter(pool, { table: to }).addPolicy('p', 'p', ['mallory', 'payroll', 'read']);
+    await createAdapter(pool, { table: to }).addPolicy('g', 'g', ['trudy', 'mallory']);
     const before = await rulesIn(pool, to.name);
 
     const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
@@ -84,7 +86,7 @@ describe.each([
       code: 'VERIFICATION_FAILED',
       message: expect.not.stringContaining('Define what is not defined'),
     });
-    await expect(refused).rejects.toThrow(/mallory/);
+    await expect(refused).rejects.toThrow(/mallory.*trudy/);
     expect(await rulesIn(pool, to.name)).toEqual(before);
   });
 
@@ -339,8 +341,10 @@ it('a copy that meets another transaction is tried again', async () => {
       end
     $$;
     create trigger meet before insert on casbin_rule execute function meet();`);
-  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  const { logger, lines } = captureLog();
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS }, logger });
   expect(await copy).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
+  expect(linesOf(lines, 'conflict_retried')).toMatchObject([{ code: '40001' }]);
 });
 
 it('what the server refuses is told as an error of this library', async () => {
@@ -363,4 +367,66 @@ it('makes the schema to copy into, if it is missing', async () => {
   expect(copied.verification.ok).toBe(true);
   expect(await rulesIn(pool, '"Auth".casbin_rule')).toEqual(await rulesIn(pool, 'casbin'));
   expect(await hasTable(pool, 'public.casbin_rule')).toBe(false);
+});
+
+describe('a failure is told by what is true in the database where it happened:', () => {
+  async function createPlaces() {
+    const [old, database] = [await createDatabase(), await createDatabase()];
+    await bootstrapDatabase(old.pool(), { policy, table: DOCUMENT, seeders: [] });
+    await bootstrapDatabase(database.pool(), { policy, table: DOCUMENT, seeders: [] });
+    return { old, database, from: { pool: old.pool(), table: 'casbin' }, to: { pool: database.pool() } };
+  }
+
+  /** A view of the old rules that runs a statement when it is read. */
+  async function createFaultyView(pool: pg.Pool, statement: string) {
+    await pool.query(`
+      create function fail() returns boolean language plpgsql as $$ begin ${statement}; return true; end $$;
+      create view faulty as select id, ptype, rule from casbin where fail()`);
+    return { pool, table: { ...DOCUMENT, name: 'faulty' } };
+  }
+
+  it('a role that may not read the old table', async () => {
+    const { old, from, to } = await createPlaces();
+    const role = await old.createRole();
+    const pool = old.pool({ connectionString: role.url });
+    await expect(copyRules({ from: { ...from, pool }, to })).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      remedies: [`grant select on table public.casbin to ${role.name};`],
+    });
+  });
+
+  it('a connection that was lost while the old rules were read', async () => {
+    const { from, to } = await createPlaces();
+    const faulty = await createFaultyView(from.pool, 'perform pg_terminate_backend(pg_backend_pid())');
+    await expect(copyRules({ from: faulty, to })).rejects.toMatchObject({
+      code: 'CONNECTION_LOST',
+      cause: { code: '57P01' },
+    });
+  });
+
+  it.each(['from', 'to'] as const)('who holds a lock, of the place to copy %s', async (place) => {
+    const { old, database, from, to } = await createPlaces();
+    const refuse = `raise 'not granted' using errcode = '55P03'`;
+    const faulty = place === 'from' ? await createFaultyView(from.pool, refuse) : from;
+    if (place === 'to') {
+      await old.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`);
+      await to.pool.query(`
+        create function refuse() returns trigger language plpgsql as $$ begin ${refuse}; end $$;
+        create trigger refuse before insert on casbin execute function refuse()`);
+    }
+    const holders = await Promise.all(
+      [old, database].map((one) => one.pool({ application_name: one.name }).connect()),
+    );
+    // No insert waits for that lock.
+    for (const holder of holders) {
+      await holder.query('begin; lock table casbin in share update exclusive mode');
+    }
+    const copy = copyRules({ from: faulty, to });
+    const { name } = place === 'from' ? old : database;
+    await expect(copy).rejects.toMatchObject({ code: 'LOCK_TIMEOUT', holders: [{ applicationName: name }] });
+    for (const holder of holders) {
+      await holder.query('rollback');
+      holder.release();
+    }
+  });
 });

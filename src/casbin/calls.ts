@@ -27,13 +27,15 @@ export function callsOf(model: Model, isMeant: (name: string) => boolean): Patte
 }
 
 /** All calls of a matcher. Remembers the last matcher: the stored rules need it after the definition. */
-export const callsIn = rememberLast((matcher: string): PatternCall[] => {
+export const callsIn = rememberLast(readCalls);
+
+function readCalls(matcher: string): PatternCall[] {
   try {
     return collectReached(parseMatcher(matcher), []);
   } catch {
     return []; // the lint of the model tells why it can't be parsed
   }
-});
+}
 
 function collectReached(node: unknown, sparing: readonly StatedValue[]): PatternCall[] {
   if (isNode(node) && node.type === 'LogicalExpression') {
@@ -83,7 +85,11 @@ interface PatternPlace {
 
 /** The positions of values in rules that matchers give to such functions as a pattern. */
 export function patternPlaces(model: Model, isMeant: (name: string) => boolean): PatternPlace[] {
-  return callsOf(model, isMeant).flatMap(({ name, pattern, sparing }) => {
+  return placesOf(model, callsOf(model, isMeant));
+}
+
+function placesOf(model: Model, calls: readonly PatternCall[]): PatternPlace[] {
+  return calls.flatMap(({ name, pattern, sparing }) => {
     const value = identifier(pattern) ?? '';
     const ptype = value.split('_', 1)[0] ?? '';
     const tokens = model.model.get('p')?.get(ptype)?.tokens ?? [];
@@ -92,6 +98,28 @@ export function patternPlaces(model: Model, isMeant: (name: string) => boolean):
     const positions = sparing.map((one) => ({ position: tokens.indexOf(one.name), value: one.value }));
     return [{ name, ptype, position, sparing: positions }];
   });
+}
+
+/**
+ * Creates a function that returns whether a part of a matcher, evaluated alone, makes a call for a rule that the whole
+ * matcher decides before it. The pattern of such a rule was not refused, whatever that call does with it.
+ */
+export function sparedCallTest(model: Model): (part: string, rule: Rule) => boolean {
+  const inMatcher = patternPlaces(model, () => true).filter(({ sparing }) => sparing.length > 0);
+  const known = new Map<string, PatternPlace[]>();
+  return (part, rule) => {
+    if (inMatcher.length === 0) return false;
+    const places = known.get(part) ?? placesOf(model, readCalls(part));
+    known.set(part, places);
+    return places.some(
+      (place) =>
+        patternAt(place, rule) !== null &&
+        inMatcher.some(
+          (one) =>
+            one.name === place.name && one.position === place.position && patternAt(one, rule) === null,
+        ),
+    );
+  };
 }
 
 /** The pattern that a rule has at a place; null where it has none, or is decided before the call. */

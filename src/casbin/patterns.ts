@@ -166,8 +166,8 @@ function describeRefused(name: string, pattern: string, fault: string | null): s
 
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 
-/** Outside of a class, these mean themselves in a regular expression, or any character. */
-const SAFE_PATTERN = /^[\w/:.-]*$/;
+/** In a regular expression, these mean themselves, or any character. Some functions refuse a pattern that is very long. */
+const SAFE_PATTERN = /^[\w/:.-]{0,1000}$/;
 
 function findThrown(name: string, pattern: string): string | null {
   if (name === 'ipMatch') return findRefusal(pattern);

@@ -48,9 +48,8 @@ export async function openNamedDatabase({
   }
   if (!isNamedByLibpq(env)) throw unnamed();
   if (!isGiven(env.PGSERVICE)) {
-    const { PGHOST, PGHOSTADDR } = env;
-    if (isGiven(PGHOST) || !isGiven(PGHOSTADDR)) return openServer(null);
-    return openServer(toUrl(new Map([['hostaddr', PGHOSTADDR]])), 'PGHOSTADDR');
+    const address = addressOf(env);
+    return address.size === 0 ? openServer(null) : openServer(toUrl(address), 'PGHOSTADDR');
   }
   const url = readServiceUrl(env.PGSERVICE, env);
   hidePassword(url);
@@ -83,6 +82,11 @@ function isGiven(value: string | undefined): value is string {
 
 type Settings = ReadonlyMap<string, string>;
 
+/** The address of PGHOSTADDR, which pg does not know. Empty beside a host, which pg looks up. */
+function addressOf({ PGHOST, PGHOSTADDR }: NodeJS.ProcessEnv): Settings {
+  return new Map(isGiven(PGHOST) || !isGiven(PGHOSTADDR) ? [] : [['hostaddr', PGHOSTADDR]]);
+}
+
 /**
  * The connection URL for a service of libpq's connection service file, which pg does not read: the user's own file
  * (PGSERVICEFILE, else `~/.pg_service.conf`), then that of the system (`pg_service.conf` in PGSYSCONFDIR).
@@ -96,7 +100,7 @@ function readServiceUrl(service: string, env: NodeJS.ProcessEnv): string {
   ];
   for (const file of files) {
     const settings = findSection(readText(file), service);
-    if (settings !== null) return toUrl(settings);
+    if (settings !== null) return toUrl(new Map([...addressOf(env), ...settings]));
   }
   const message = `no service "${service}" is in ${files.join(' or ')}. Correct the name, or name the file by PGSERVICEFILE.`;
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'PGSERVICE', message }]);

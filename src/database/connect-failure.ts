@@ -55,7 +55,7 @@ function loginRefused(reason: string, cause: unknown): ConnectionError {
 }
 
 function passwordMissing(reason: string, cause: unknown): ConnectionError {
-  const message = `The server asked for a password, and got none: ${reason}. Give it in the connection string, or as PGPASSWORD.`;
+  const message = `The server asked for a password, and none was given, or one that is not a text: ${reason}. Give it in the connection string, or as PGPASSWORD.`;
   return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
 }
 

@@ -71,9 +71,8 @@ export async function changePolicy(
   const explain = async (error: unknown) => {
     const unstorable = explainEncoding([...added, ...removed], error);
     if (unstorable !== undefined) throw unstorable;
-    throw await connection.run((inside) =>
-      explainRefusal(error, inside, 'change the policy', needsOf(known, added, removed)),
-    );
+    const needs = needsOf(known, added.length > 0, removed.length > 0);
+    throw await connection.run((inside) => explainRefusal(error, inside, 'change the policy', needs));
   };
   const engine =
     options.engine === undefined ? await connection.run(detectEngine).catch(explain) : resolved.engine;
@@ -118,13 +117,9 @@ export async function changePolicy(
 const NOT_OF_CHANGES: BootstrapOptions = { seeders: [], migrations: false, verify: {} };
 
 /** Rows are locked before they are removed. */
-function needsOf(
-  { schema, ruleTable }: ResolvedOptions,
-  added: readonly Rule[],
-  removed: readonly Rule[],
-): Partial<Needs> {
-  const insert = added.length > 0 ? [ruleTable.name] : [];
-  const remove = removed.length > 0 ? [ruleTable.name] : [];
+function needsOf({ schema, ruleTable }: ResolvedOptions, adds: boolean, removes: boolean): Partial<Needs> {
+  const insert = adds ? [ruleTable.name] : [];
+  const remove = removes ? [ruleTable.name] : [];
   return { schema, insert, remove, select: [RECORDED_RULES], lock: [RECORDED_RULES, ...remove] };
 }
 

@@ -105,7 +105,7 @@ function writeParameters({ sql, parameters }: CompiledQuery): string {
 
 /** A parameter; or a name, a text or a comment, in which `$1` and quotes mean nothing. */
 const TOKEN =
-  /\$(\d+)|"(?:[^"]|"")*"|\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([a-z_]\w*)?\$[\s\S]*?\$\2\$|--[^\n]*|\/\*[\s\S]*?\*\//gi;
+  /\$(\d+)|"(?:[^"]|"")*"|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\2\$|--[^\n]*|\/\*[\s\S]*?\*\//g;
 
 /** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
 function writeParameter(parameter: unknown): string {

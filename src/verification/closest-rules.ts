@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { sparedCallTest } from '../casbin/calls.ts';
 import type { Evaluate } from '../casbin/evaluator.ts';
 import {
   asWritten,
@@ -84,11 +85,13 @@ function distanceOf(failed: readonly RuleCondition[]): number {
 function conditionTest(model: Model, request: Request, evaluate: Evaluate) {
   const hasRole = roleTest(model);
   const findFault = patternCheck(model);
+  const isSpared = sparedCallTest(model);
   return (condition: RuleCondition, rule: Rule): boolean | Promise<boolean> => {
     const { values } = rule;
     if (condition.kind === 'matches' || condition.kind === 'other') {
-      // A pattern that Casbin does not take, or never finishes reading, matches nothing.
-      return findFault(rule) === null && evaluate(condition.text, values).then(Boolean, () => false);
+      // A pattern that Casbin does not take, never finishes reading, or never comes to, matches nothing.
+      if (isSpared(condition.text, rule) || findFault(rule) !== null) return false;
+      return evaluate(condition.text, values).then(Boolean, () => false);
     }
     const asked = request[condition.position] ?? '';
     const given = values[condition.policyPosition] ?? '';

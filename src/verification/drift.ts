@@ -169,8 +169,8 @@ export const COUNTED_HOLDERS = 10_000;
 /** How many of them are named. */
 export const NAMED_HOLDERS = 5;
 
-/** A link to a role, from a user or from another role. */
-interface Link {
+/** A user or a role that has a role, and in which domain. */
+interface Holding {
   readonly name: string;
   readonly domain: string;
 }
@@ -180,7 +180,7 @@ export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
     const lengths = ruleLengthsOf(model);
     const defined = new Set(definedRoles);
-    const links = new Map<string, Link[]>();
+    const links = new Map<string, Holding[]>();
     for (const { ptype, values } of live) {
       const [name = '', role = ''] = values;
       if (ptypes.includes(ptype))
@@ -198,7 +198,7 @@ export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
 /** Who has a role, directly or by other roles; no more than one beyond those that are counted. */
 function listHolders(
   { name, domain }: Role,
-  links: ReadonlyMap<string, readonly Link[]>,
+  links: ReadonlyMap<string, readonly Holding[]>,
   defined: ReadonlySet<string>,
 ): string[] {
   const below = new Set([name]);

@@ -123,6 +123,11 @@ describe('a pattern of the definition', () => {
     },
   );
 
+  test('that is too long for its function is refused, though no character of it is special', async () => {
+    const codes = (await problemsOf('globMatch(r.obj, p.obj)', 'a'.repeat(65_537))).map(({ code }) => code);
+    expect(codes).toEqual(['RULE_VALUE_INVALID']);
+  });
+
   test('that may backtrack for ever is accepted only with the value that is decided before the call', async () => {
     const matcher = '(p.obj == "^(a+)+$" || regexMatch(r.obj, p.obj))';
     expect(await problemsOf(matcher, '^(a+)+$')).toEqual([]);

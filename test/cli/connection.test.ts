@@ -48,11 +48,15 @@ describe('the database of a command', () => {
       { PGHOSTADDR: '192.0.2.1', PGDATABASE: 'shop', PGPORT: '6432', PGUSER: 'app' },
       'PostgreSQL at 192.0.2.1:6432/shop, as app',
     ],
-    [{ PGHOSTADDR: '192.0.2.1', PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
     [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
     [{ PGUSER: 'app' }, 'PostgreSQL at localhost:5432/app, as app'],
   ])('is what libpq would take: %o', async (env, where) => {
     expect((await open({ env })).where).toBe(where);
+  });
+
+  test('is on the host that is named, though it has an address beside it', async () => {
+    const env = { PGHOSTADDR: '192.0.2.1', PGHOST: 'h', PGUSER: 'app' };
+    expect((await open({ env })).where).toBe('PostgreSQL at h:5432/app, as app');
   });
 
   test('is an embedded one only where that is asked for, whatever else is there', async () => {
@@ -161,13 +165,19 @@ user=app
   });
 
   test.each([
-    ['address', '192.0.2.1'],
-    ['both', 'both.example'],
-    ['nowhere', 'localhost'],
-  ])('may name its server by an address, which pg does not know: %s', async (service, host) => {
-    const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile() };
-    expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);
-  });
+    ['address', '192.0.2.1', {}],
+    ['both', 'both.example', {}],
+    ['nowhere', 'localhost', {}],
+    ['nowhere', '192.0.2.7', { PGHOSTADDR: '192.0.2.7' }],
+    ['address', '192.0.2.1', { PGHOSTADDR: '192.0.2.7' }],
+    ['both', 'both.example', { PGHOSTADDR: '192.0.2.7' }],
+  ])(
+    'may have an address, which pg does not know, or no server: %s, so %s, beside %o',
+    async (service, host, more) => {
+      const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile(), ...more };
+      expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);
+    },
+  );
 
   test.each(['PGSYSCONFDIR', 'HOME'])('is looked for in other places too: %s', async (name) => {
     const folder = await createFolder();

@@ -77,7 +77,7 @@ test('what is wrong with an option is told with the file of the configuration, i
   expect((await runCli(['status'], { cwd })).stderr).toContain('config.mjs: databaseUrl: It is not the URL');
 });
 
-test('files that are missing are told by their paths, whose beginnings may be names of options', async () => {
+test('a missing file is told by its path, also where that begins as the name of an option', async () => {
   const cwd = await createFolder();
   await writeFile(join(cwd, 'files.json'), '{ "policy": "policy.yaml", "model": "model.conf" }');
   await writeFile(join(cwd, 'objects.json'), '{ "policy": {} }');

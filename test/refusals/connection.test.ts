@@ -173,8 +173,9 @@ describe('a login that is refused', () => {
     const { hostname, port, username } = new URL(server.url());
     const place = { host: hostname, port: Number(port), database: 'postgres' };
     for (const [options, message] of [
-      [{ ...place, user: username, password: undefined }, /asked for a password, and got none/],
-      [{ ...place, user: username, password: '' }, /asked for a password, and got none/],
+      [{ ...place, user: username, password: undefined }, /asked for a password, and none was given/],
+      [{ ...place, user: username, password: '' }, /asked for a password, and none was given/],
+      [{ ...place, user: username, password: 12_345 as never }, /or one that is not a text/],
       [{ ...place, user: 'no-such-role' }, /The server refused the login/],
     ] as const) {
       const error = await failureWith(options);

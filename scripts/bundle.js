@@ -41,6 +41,7 @@ async function buildPage() {
   ]) {
     const { output } = await build({
       input,
+      onLog: refuseWarning,
       platform: 'browser',
       tsconfig: 'page/tsconfig.json',
       transform: { target: 'es2022' },
@@ -50,6 +51,11 @@ async function buildPage() {
     writePart(name, output[0].code, /<\/script|<!--/i);
   }
   writePart('page.css', readFileSync('page/page.css', 'utf8'), /<\/style/i);
+}
+
+/** Nobody reads what a build says, if it goes on. */
+function refuseWarning(level, { message }) {
+  if (level === 'warn') throw new Error(message);
 }
 
 /** A part of the page must not end the element that it is put into. */
@@ -71,6 +77,7 @@ function removeOthers() {
 function bundle(format, extension, input) {
   return {
     input,
+    onLog: refuseWarning,
     platform: 'node',
     // Every dependency, and every module of Node.
     external: /^[^./]/,

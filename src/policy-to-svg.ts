@@ -2,6 +2,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { PageHierarchy } from './page/page-data.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
+import { subjectNames } from './verification/user-links.ts';
 
 /**
  * Draws the roles of a policy and what they inherit as an SVG, a picture for each role definition and domain: one file
@@ -16,9 +17,8 @@ export async function policyToSvg(
 ): Promise<string> {
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
-  const [{ collectHierarchies }, { subjectNames }, { drawHierarchies }] = await Promise.all([
+  const [{ collectHierarchies }, { drawHierarchies }] = await Promise.all([
     import('./page/page-hierarchies.ts'),
-    import('./verification/user-links.ts'),
     import('./page/draw-hierarchy.ts'),
   ]);
   const policy = { model, configureEnforcer: undefined, rules, defined: null, roleRules: rules, listed: [] };

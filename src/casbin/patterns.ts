@@ -166,7 +166,7 @@ function describeRefused(name: string, pattern: string, fault: string | null): s
 
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 
-/** In a regular expression, these mean themselves, or any character. Some functions refuse a pattern that is very long. */
+/** These mean themselves in a regular expression, or any character. A glob may have no more than 65,536 of them. */
 const SAFE_PATTERN = /^[\w/:.-]{0,1000}$/;
 
 function findThrown(name: string, pattern: string): string | null {

@@ -172,7 +172,7 @@ user=app
     ['address', '192.0.2.1', { PGHOSTADDR: '192.0.2.7' }],
     ['both', 'both.example', { PGHOSTADDR: '192.0.2.7' }],
   ])(
-    'may have an address, which pg does not know, or no server: %s, so %s, beside %o',
+    'is on its host, else at its address, else where the variables say: %s is on %s, beside %o',
     async (service, host, more) => {
       const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile(), ...more };
       expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);

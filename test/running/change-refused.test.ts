@@ -3,6 +3,7 @@ import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
+  type ChangesFor,
   changePolicy,
   createAdapter,
   createEnforcer,
@@ -16,6 +17,25 @@ import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 import { BY, openForChanges, policy } from './change.fixture.ts';
+
+type Opened = Awaited<ReturnType<typeof openForChanges>>;
+
+/** What becomes of a change by another client, which has to wait until the transaction of this one is committed. */
+async function outcomeAfterCommit(
+  { pool, client, options }: Opened,
+  changes: ChangesFor<typeof policy>,
+): Promise<string> {
+  const other = await pool.connect();
+  const settled = changePolicy(other, changes, options).then(
+    () => 'made',
+    ({ code }) => code,
+  );
+  await Promise.race([settled, untilBlocked(pool)]);
+  await client.query('commit');
+  const outcome = await settled;
+  other.release();
+  return outcome;
+}
 
 describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   const open = () => openForChanges(layout);
@@ -78,41 +98,22 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
 
   test('refuses it also where two changes allow it only together', async () => {
     await using opened = await open();
-    const { pool, client, options } = opened;
+    const { client, options } = opened;
     await layout.insert(client, ['p', 'manager', 'invoices', 'approve']);
     await client.query('begin');
     await changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options);
-    const other = await pool.connect();
-    const settled = changePolicy(
-      other,
-      { grant: [['manager' as never, 'invoices', 'delete']] },
-      options,
-    ).then(
-      () => 'made',
-      ({ code }) => code,
-    );
-    await Promise.race([settled, untilBlocked(pool)]);
-    await client.query('commit');
-    expect(await settled).toBe('CHANGE_REFUSED');
-    other.release();
+    const grant = [['manager' as never, 'invoices', 'delete']] as const;
+    expect(await outcomeAfterCommit(opened, { grant })).toBe('CHANGE_REFUSED');
   });
 
   test('refuses it also where it was so until another change took it away, for which this one waited', async () => {
     await using opened = await open();
-    const { pool, client, options } = opened;
+    const { client, options } = opened;
     const grant = [['clerk', 'invoices', 'delete']] as const;
     await changePolicy(client, { grant }, { ...options, force: true });
     await client.query('begin');
     await changePolicy(client, { revoke: grant }, options);
-    const other = await pool.connect();
-    const settled = changePolicy(other, { grant }, options).then(
-      () => 'made',
-      ({ code }) => code,
-    );
-    await Promise.race([settled, untilBlocked(pool)]);
-    await client.query('commit');
-    expect(await settled).toBe('CHANGE_REFUSED');
-    other.release();
+    expect(await outcomeAfterCommit(opened, { grant })).toBe('CHANGE_REFUSED');
   });
 
   test('refuses what else must never be allowed where something is so already, and lists all of it', async () => {

@@ -49,8 +49,11 @@ export interface Promises {
   decide(report?: ReportDone): Promise<DecidedPromises>;
 }
 
-/** A matrix with up to this many requests is decided as a whole; of a larger one, only what rules can match. */
-const SAMPLE_SIZE = 10_000;
+/** A matrix with up to this many requests is decided as a whole. */
+const DECIDED_WHOLE = 10_000;
+
+/** Of a larger one, what rules can match is decided, and this many requests of all: their answers are the same. */
+const SAMPLE_SIZE = 1_000;
 
 /** Rules of a definition, with their places if these are known. */
 type PlacedRules = RuleSet<Rule & { readonly at?: string }>;
@@ -78,7 +81,7 @@ export async function readPromises(
   model: Model,
   defined: PlacedRules,
   written: PolicyDefinition,
-  { configureEnforcer, sampleSize = SAMPLE_SIZE, contradicted = 'told' }: PromiseOptions,
+  { configureEnforcer, sampleSize, contradicted = 'told' }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
   const explain = becauseOf(model, defined);
@@ -108,7 +111,7 @@ export async function readPromises(
       const meter = new CoverageMeter(model, defined, configureEnforcer);
       for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
       const named = matrix.numbersOf(listed.map(({ request }) => request));
-      const samples = sampleOf(matrix, sampleSize);
+      const samples = sampleOf(matrix, sampleSize ?? sampleSizeFor(matrix));
       let done = 0;
       const derived = await decideMatrix(matrix, samples, named, decider, (request, answer, number) => {
         meter.add(request, answer);
@@ -185,6 +188,10 @@ function* without(numbers: Iterable<number>, others: ReadonlySet<number>): Gener
 
 function ascending(numbers: Iterable<number>): Float64Array {
   return Float64Array.from(numbers).sort();
+}
+
+function sampleSizeFor({ size }: Matrix): number {
+  return size <= DECIDED_WHOLE ? size : SAMPLE_SIZE;
 }
 
 function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {

@@ -3,9 +3,11 @@ import { InvalidOptionsError, type Problem } from './errors.ts';
 import { checkOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { DefinedRule } from './policy/compile.ts';
+import type { Request } from './policy/definition.ts';
 import { formatRule, type Rule, toRule } from './policy/rule.ts';
 import type { RuleSet } from './policy/rule-set.ts';
 import type { Coverage, VerificationWarning } from './report.ts';
+import { findExample } from './verification/example-request.ts';
 
 /** The problems of a model and a policy, and how much of the policy is tested. */
 export interface LintReport {
@@ -48,19 +50,35 @@ export async function lintPolicy(
   const { checkShape } = await import('./options/shape.ts');
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
   const misshapen = checkShape(verified);
-  const { problems: found, promises, defined } = await checkOptions(verified, misshapen);
+  const { problems: found, promises, model, defined } = await checkOptions(verified, misshapen);
   if (found.some(isUnreadable) || misshapen.some(isOfOtherOption)) throw new InvalidOptionsError(found);
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
   // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
-  const others =
-    problems.length === 0 ? warnings : warnings.filter(({ code }) => !OF_COVERAGE.includes(code));
-  const placed = others.map((warning) => ({ ...warning, at: placeOf(warning.rules, defined) }));
+  const others = problems.length === 0 ? warnings : warnings.filter((warning) => !isOfCoverage(warning));
+  const undecided = others.some(isOfCoverage) ? (coverage?.uncovered ?? []) : [];
+  const example =
+    model === null
+      ? null
+      : await findExample(model, defined.rules, undecided.map(toRule), verified.configureEnforcer);
+  const placed = others.map((warning) => ({
+    ...(isOfCoverage(warning) ? withExample(warning, example) : warning),
+    at: placeOf(warning.rules, defined),
+  }));
   return { ok: problems.length === 0, problems, warnings: placed, coverage };
 }
 
-const OF_COVERAGE: readonly VerificationWarning['code'][] = ['NOTHING_VERIFIED', 'RULES_NOT_COVERED'];
+function isOfCoverage({ code }: VerificationWarning): boolean {
+  return code === 'NOTHING_VERIFIED' || code === 'RULES_NOT_COVERED';
+}
+
+/** The request is shown as it can be written in YAML, in JSON and in code. */
+function withExample(warning: VerificationWarning, example: Request | null): VerificationWarning {
+  if (example === null) return warning;
+  const written = `[${example.map((value) => JSON.stringify(value)).join(', ')}]`;
+  return { ...warning, message: `${warning.message} For example, under samples: ${written}.` };
+}
 
 /** @throws InvalidOptionsError */
 export function requirePercentage(coverage = 0): void {

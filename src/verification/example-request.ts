@@ -1,0 +1,61 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { patternTokens } from '../casbin/matcher.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
+import { createDecider } from './decide.ts';
+
+/** The decisions on a large policy with patterns take long, and one example is enough. */
+const TRIED_RULES = 3;
+
+/**
+ * Finds a request that one of the undecided rules decides, where rules hold patterns, from which no requests follow: it
+ * shows what can be written under `samples`. Null if there is none among the requests that are tried.
+ */
+export async function findExample(
+  model: Model,
+  rules: readonly Rule[],
+  undecided: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<Request | null> {
+  const tried = undecided.filter(({ ptype }) => ptype === 'p').slice(0, TRIED_RULES);
+  const patterns = patternTokens(matcherOf(model));
+  if (tried.length === 0) return null;
+  const { decide } = await createDecider(model, rules, configureEnforcer);
+  for (const rule of tried) {
+    for (const request of requestsFor(model, rule, patterns)) {
+      const answer = await decide(request);
+      const isByRule = answer.rule.length > 0 && answer.rule.every((value, at) => value === rule.values[at]);
+      if (isByRule) return request;
+    }
+  }
+  return null;
+}
+
+/** None if requests have values that rules do not have, such as attributes. */
+function requestsFor(model: Model, { values }: Rule, patterns: readonly string[]): Request[] {
+  const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
+  if (requestTokens.some((token) => !policyTokens.includes(token))) return [];
+  const at = (token: string) => values[policyTokens.indexOf(token)] ?? '';
+  return [
+    requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token))),
+    requestTokens.map(at),
+  ];
+}
+
+/**
+ * A text that a common pattern matches, of whichever function: `/invoices/:id` becomes `/invoices/1`, `(GET)|(POST)`
+ * becomes `GET`. It is tried, so it may be wrong for others.
+ */
+function fillIn(pattern: string): string {
+  if (/^[\d.]+\/\d+$|^[\da-f:]+\/\d+$/i.test(pattern)) return pattern.slice(0, pattern.indexOf('/'));
+  return pattern
+    .replaceAll(/^\^|\$$/g, '')
+    .replaceAll(/\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)/g, '$1')
+    .replace(/\|.*/, '')
+    .replaceAll(/\{[^{}/]+\}|(?<=\/):[^/]+/g, '1')
+    .replaceAll(/\[([^\]^])[^\]]*\]/g, '$1')
+    .replaceAll(/(?:\[[^\]]*\]|\\[dw]|\.(?=[*+]))[*+]?|\*+/g, '1')
+    .replaceAll(/\\(.)|[+?]/g, '$1');
+}

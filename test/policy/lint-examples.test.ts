@@ -1,0 +1,86 @@
+import { newModelFromString } from 'casbin';
+import { expect, test } from 'vitest';
+import { type BootstrapOptions, lintPolicy } from '../../src/index.ts';
+import { modelText, rule } from '../verification/verify.fixture.ts';
+
+/** The matchers of this model, without the subject. */
+function modelOf(matcher: string, parts: Parameters<typeof modelText>[0] = {}) {
+  return newModelFromString(modelText({ m: `g(r.sub, p.sub) && ${matcher}`, ...parts }));
+}
+
+async function examplesOf(options: BootstrapOptions): Promise<string[]> {
+  const { problems, warnings } = await lintPolicy(options);
+  expect(problems).toEqual([]);
+  return warnings.flatMap(({ message }) => message.split(' For example, under samples: ').slice(1));
+}
+
+const PATHS = modelOf('keyMatch2(r.obj, p.obj) && regexMatch(r.act, p.act)');
+
+test.each([
+  ['keyMatch', '/data/*', '/data/1'],
+  ['keyMatch', '/c++/guide', '/c++/guide'],
+  ['keyMatch2', '/invoices/:id/lines/:line', '/invoices/1/lines/1'],
+  ['keyMatch3', '/proxy/{name}/*', '/proxy/1/1'],
+  ['keyMatch4', '/parents/{id}/children/{id}', '/parents/1/children/1'],
+  ['keyMatch5', '/invoices/{id}', '/invoices/1'],
+  ['globMatch', '/invoices/*/lines/**', '/invoices/1/lines/1'],
+  ['regexMatch', '^/users/\\d+(/.*)?$', '/users/1/1'],
+  ['regexMatch', '^/api/v[12]/[^/]+/[a-z]+\\.json$', '/api/v1/1/a.json'],
+  ['regexMatch', '(?:GET|HEAD)|POST', 'GET'],
+  ['ipMatch', '10.1.0.0/16', '10.1.0.0'],
+  ['ipMatch', '2001:db8::/32', '2001:db8::'],
+])('lint shows a request that %s lets a rule with %s decide', async (name, pattern, value) => {
+  const model = modelOf(`${name}(r.obj, p.obj) && r.act == p.act`);
+  const examples = await examplesOf({ model, policy: { rules: [['p', 'clerk', pattern, 'read']] } });
+  expect(examples).toEqual([`["clerk", ${JSON.stringify(value)}, "read"].`]);
+});
+
+test('written as a sample, the request covers the rule, and the next one has an example', async () => {
+  const links = ['g, ann, clerk', 'g, bob, clerk', 'g, carol, clerk'];
+  const lines = ['p, clerk, /invoices/:id, GET', 'p, clerk, /orders/:id, (GET)|(PUT)'];
+  const rules = [...links, ...lines].map(rule);
+  const samples = [['clerk', '/invoices/1', 'GET']];
+  expect(await examplesOf({ model: PATHS, policy: { rules, samples } })).toEqual([
+    '["clerk", "/orders/1", "GET"].',
+  ]);
+  samples.push(
+    ['clerk', '/orders/1', 'GET'],
+    ...['ann', 'bob', 'carol'].map((name) => [name, '/orders/1', 'GET']),
+  );
+  await expect(lintPolicy({ model: PATHS, policy: { rules, samples } })).resolves.toMatchObject({
+    warnings: [],
+  });
+});
+
+test('a request that another rule decides is no example', async () => {
+  const model = modelOf('keyMatch2(r.obj, p.obj) && r.act == p.act', {
+    p: 'sub, obj, act, eft',
+    e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+  });
+  const rules = ['p, clerk, /invoices/:id, GET, allow', 'p, clerk, /:name/:id, GET, deny'].map(rule);
+  // The deny rule decides /invoices/1 too.
+  expect(await examplesOf({ model, policy: { rules } })).toEqual(['["clerk", "/1/1", "GET"].']);
+});
+
+test('values are written as YAML and JSON take them', async () => {
+  const rules = [['p', 'the "clerk"', '/invoices/:id', 'GET']];
+  expect(await examplesOf({ model: PATHS, policy: { rules } })).toEqual([
+    '["the \\"clerk\\"", "/invoices/1", "GET"].',
+  ]);
+});
+
+test.each([
+  ['where no tried request is decided by a rule', PATHS, ['p, clerk, /a, (x|y){3}']],
+  [
+    'where requests have a value that rules do not have',
+    modelOf('keyMatch(r.obj, p.obj)', { r: 'sub, obj, age' }),
+    ['p, clerk, /a/*, read'],
+  ],
+  [
+    'without patterns',
+    modelOf('r.obj == p.obj && r.act == "read"', { r: 'sub, obj, act, day' }),
+    ['p, clerk, /a/*, read'],
+  ],
+])('there is no example %s', async (_, model, lines) => {
+  expect(await examplesOf({ model, policy: { rules: lines.map(rule) } })).toEqual([]);
+});

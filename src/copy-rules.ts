@@ -157,6 +157,7 @@ function findUnknown(name: 'from' | 'to', place: unknown): Problem[] {
 /** The table to copy from, and its rules. */
 interface OldRules {
   readonly table: RuleTable;
+  readonly identity: string;
   readonly rules: readonly StoredRule[];
 }
 
@@ -172,7 +173,20 @@ async function readOld(trx: AnyTransaction, table: RuleTable, isMissing: boolean
     const message = `There is no rule table to copy from: ${table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
     throw new DatabaseError('TABLE_MISSING', message);
   }
-  return { table, rules: await readLivePolicy(trx, table, WHOLE) };
+  return { table, identity: await identifyTable(trx, table), rules: await readLivePolicy(trx, table, WHOLE) };
+}
+
+/**
+ * Tells a table from those of all databases and servers, by whatever pool it is reached. A server is known by its
+ * start, as a copy of its files has the same identifier.
+ */
+async function identifyTable(trx: AnyTransaction, table: RuleTable): Promise<string> {
+  const { rows } = await sql<{ identity: string }>`
+    select concat_ws(' ', extract(epoch from pg_postmaster_start_time()), d.oid, to_regclass(${table.sql})::oid) as identity
+    from pg_catalog.pg_database d
+    where d.datname = current_database()
+  `.execute(trx);
+  return rows[0]?.identity ?? '';
 }
 
 /** @param given the old rules; null if they are in the same database as the new table */
@@ -185,7 +199,7 @@ async function copyOnce(
   try {
     session.enter('the copying of rules');
     return await inWriteTransaction(createKysely(session, options), async (trx) =>
-      copyInto(session, trx, given ?? (await readHere(trx, source)), options, given === null),
+      copyInto(session, trx, given ?? (await readHere(trx, source)), options),
     );
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));
@@ -203,14 +217,13 @@ async function copyInto(
   trx: AnyTransaction,
   old: OldRules,
   options: ResolvedOptions,
-  isSameDatabase: boolean,
 ): Promise<CopyReport> {
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
   await setSearchPath(trx, schema);
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   const table = await findOrMake(trx, schema, options);
-  if (isSameDatabase && table.sql === old.table.sql) {
+  if ((await identifyTable(trx, table)) === old.identity) {
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }

@@ -65,8 +65,8 @@ export type BootstrapErrorCode =
   /** A table lacks a column that a seeder fills. Add it by a migration, or correct the name. */
   | 'COLUMN_MISSING'
   /**
-   * A table of that name exists, but not as needed. Run the statements of the message, rename or move the table, or
-   * name another schema.
+   * A table of that name, or one that looks like a rule table, exists, but not as needed. Run the statements of the
+   * message, rename or move the table, or name another table or schema.
    */
   | 'TABLE_SHAPE'
   /**

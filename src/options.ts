@@ -42,7 +42,8 @@ export interface EnforcerOptions {
   /**
    * The rule table that the application's adapter reads, or its name. Default: the existing one of `casbin`,
    * `casbin_rule`, `casbin_rules` and `policies`; if there is none, a bootstrap creates `casbin`. If several exist, the
-   * only one that holds rules; otherwise the error is `RULE_TABLE_AMBIGUOUS`.
+   * only one that holds rules; otherwise the error is `RULE_TABLE_AMBIGUOUS`. If the only one that looks like a rule
+   * table can't be used as one, it is `TABLE_SHAPE`.
    */
   readonly table?: string | RuleTableOptions | undefined;
   /**

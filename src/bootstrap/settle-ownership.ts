@@ -13,13 +13,14 @@ import {
   withKeptAway,
 } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
-import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
 import { findMissing } from '../tables/insert.ts';
 import { lockTable } from '../tables/locks.ts';
 import {
   followRename,
+  type RecordedRule,
   type RecordedVersion,
   readNewestVersion,
   readRecordedRules,
@@ -62,9 +63,11 @@ export async function settleOwnership(
   await lockTable(client, ruleTable);
   const newest = (await readNewestVersion(client, ruleTable)) ?? (await readOfFormerName(client, ruleTable));
   const settled = isSettled(ownership, newest);
+  const revoked = settled ? [] : await findRevoked(client, ruleTable, ownership);
   const changes = settled
     ? await retireLate(client, options, newest)
     : await changeOwned(client, ruleTable, ownership);
+  logStoredAgain(new RuleSet(revoked).without(await findMissing(client, ruleTable, revoked)), options);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
   const away = await findKeptAway(client, options, newest, missing);
   // From a table that was made just now, no rule has vanished.
@@ -83,6 +86,28 @@ export async function settleOwnership(
   logOwnership(report, options);
   // A version that was not settled is recorded.
   return { options: effective, report, hasChanged: !settled || isMove(report) };
+}
+
+/** The revoked rules that are not stored, if roles are renamed: those may bring such a rule along. */
+async function findRevoked(
+  client: ClientLike,
+  table: RuleTable,
+  { renamedRoles }: Ownership,
+): Promise<RecordedRule[]> {
+  if (renamedRoles.size === 0) return [];
+  return findMissing(client, table, await readRecordedRules(client, table, 'revoked'));
+}
+
+/** How many rules are logged that were revoked and are stored again. */
+const LOGGED = 20;
+
+function logStoredAgain(rules: readonly RecordedRule[], { logger }: ResolvedOptions): void {
+  if (rules.length === 0) return;
+  const first = rules.slice(0, LOGGED).map((rule) => ({ rule: formatRule(rule), ...rule.revoked }));
+  logger.warn(
+    { event: 'revoked_renamed', count: rules.length, rules: first },
+    'Rules that were revoked with a reason are stored again, because a renamed role had the same ones',
+  );
 }
 
 /** Gives a renamed table its record back, and reads that. Null if there is none. */

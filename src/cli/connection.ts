@@ -44,7 +44,7 @@ export async function openNamedDatabase({
   for (const [at, url] of named) {
     if (url === undefined) continue;
     hidePassword(url);
-    return openServer(url, at);
+    return openServer(withAddress(url, env), at);
   }
   if (!isNamedByLibpq(env)) throw unnamed();
   if (!isGiven(env.PGSERVICE)) {
@@ -86,6 +86,16 @@ type Settings = ReadonlyMap<string, string>;
 function addressOf({ PGHOST, PGHOSTADDR }: NodeJS.ProcessEnv): Settings {
   return new Map(isGiven(PGHOST) || !isGiven(PGHOSTADDR) ? [] : [['hostaddr', PGHOSTADDR]]);
 }
+
+/** A URL without a host gets the address that it has itself, or that of PGHOSTADDR. pg would take this machine. */
+function withAddress(url: string, env: NodeJS.ProcessEnv): string {
+  if (!HAS_NO_HOST.test(url) || /[?&]host=[^&]/.test(url)) return url;
+  const [own] = /(?<=[?&]hostaddr=)[^&]+/.exec(url) ?? [];
+  const address = own ?? addressOf(env).get('hostaddr');
+  return address === undefined ? url : `${url}${url.includes('?') ? '&' : '?'}host=${address}`;
+}
+
+const HAS_NO_HOST = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?(?:[/?]|$)/;
 
 /**
  * The connection URL for a service of libpq's connection service file, which pg does not read: the user's own file

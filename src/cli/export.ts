@@ -62,7 +62,16 @@ async function readConfigured(
   origins: Origins,
 ): Promise<BootstrapOptions['policy']> {
   if (typeof policy !== 'string') return policy;
-  return statSync(policy, { throwIfNoEntry: false })?.size === 0 ? null : origins.readPolicy(policy);
+  return isEmptyFile(policy) ? null : origins.readPolicy(policy);
+}
+
+/** False for a file that can't be looked at: to read it is refused with the reason. */
+function isEmptyFile(path: string): boolean {
+  try {
+    return statSync(path).size === 0;
+  } catch {
+    return false;
+  }
 }
 
 function withUsers({ definition, userLinks }: PulledPolicy): PolicyDefinition {

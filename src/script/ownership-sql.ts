@@ -87,7 +87,8 @@ interface FoundRules {
 }
 
 /**
- * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no `id`.
+ * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no `id` that
+ * tells rows apart.
  */
 export function viewOf(table: RuleTable): FoundRules {
   if (table.layout !== 'columns') return { before: [], rules: table, after: [] };
@@ -95,8 +96,9 @@ export function viewOf(table: RuleTable): FoundRules {
   const values = written.split(', ').slice(1);
   const view = `pg_temp.${FOUND}`;
   const oid = `${quoteText(table.sql)}::regclass`;
-  const hasId = `select from pg_catalog.pg_attribute where attrelid = ${oid} and attname = 'id'`;
   const isView = `select from pg_catalog.pg_class where oid = ${oid} and relkind = 'v'`;
+  const isUnique = `select from pg_catalog.pg_index where indrelid = attrelid and indisunique and indisvalid and indpred is null and indnkeyatts = 1 and indkey[0] = attnum`;
+  const hasId = `select from pg_catalog.pg_attribute where attrelid = ${oid} and attname = 'id' and (exists (${isUnique}) or exists (${isView}))`;
   const id = `case when exists (${hasId}) then 'id' else 'ctid' end`;
   const place = `case when exists (${isView}) then 'id::text' else 'concat(tableoid, ctid)' end`;
   const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and ${IS_PTYPE})`;

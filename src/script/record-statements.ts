@@ -87,7 +87,10 @@ function asksCatalog(sql: string): boolean {
   return isQuery(sql) && CATALOG.test(sql);
 }
 
-const COMMENTS = /^(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)*/;
+/** A comment, with comments in it as PostgreSQL has them, up to four deep. */
+const COMMENT = [1, 2, 3, 4].reduce((inner) => String.raw`\/\*(?:(?!\/\*|\*\/)[\s\S]|${inner})*\*\/`, '(?!)');
+
+const COMMENTS = new RegExp(String.raw`^(\s+|--[^\n]*|${COMMENT})*`);
 
 /** Whether a statement begins as a query does. It may change something all the same. */
 function isQuery(sql: string): boolean {
@@ -104,8 +107,10 @@ function writeParameters({ sql, parameters }: CompiledQuery): string {
 }
 
 /** A parameter; or a name, a text or a comment, in which `$1` and quotes mean nothing. */
-const TOKEN =
-  /\$(\d+)|"(?:[^"]|"")*"|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\2\$|--[^\n]*|\/\*[\s\S]*?\*\//g;
+const TOKEN = new RegExp(
+  String.raw`\$(\d+)|"(?:[^"]|"")*"|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\2\$|--[^\n]*|${COMMENT}`,
+  'g',
+);
 
 /** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
 function writeParameter(parameter: unknown): string {

@@ -44,8 +44,8 @@ export interface FoundTable {
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given the engine of the server; by default, it is read together with the tables
- * @throws DatabaseError `TABLE_SHAPE` if the named table is not a rule table or is a view of rules without ids,
- *   `RULE_TABLE_AMBIGUOUS` if rules could be in two tables, `TABLE_DISTRIBUTED` if Citus keeps the table in parts
+ * @throws DatabaseError `TABLE_SHAPE` if the named table is not a rule table, if the only one that looks like one can't be
+ *   used, or if it is a view of rules without ids, `RULE_TABLE_AMBIGUOUS` if rules could be in two tables, `TABLE_DISTRIBUTED` if Citus keeps the table in parts
  * @throws InvalidOptionsError if the given engine is Citus and the server is not
  */
 export async function findRuleTable(
@@ -84,8 +84,27 @@ async function findUsual(
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
   if (candidates.length > 1) return chooseTable(client, candidates);
-  // A relation that is not a table may have its name. The migration that creates the table refuses that.
-  return { table: expectTable(choice, schema, engine), isMissing: true };
+  // Another relation may have the name of the table to make. The migration that creates the table refuses that.
+  const table = expectTable(choice, schema, engine);
+  const similar = shapes.find((shape) => shape.name !== table.name && isSimilar(shape));
+  if (similar !== undefined) refuseSimilar(similar, table, engine);
+  return { table, isMissing: true };
+}
+
+/** Whether only an adapter of Casbin would have made such a table. An unrelated "policies" has no such columns. */
+function isSimilar({ columns }: TableShape): boolean {
+  const names = new Set(columns.map(({ name }) => name));
+  return names.has('v0') && (names.has('ptype') || names.has('p_type'));
+}
+
+/** If another table were made beside it, the application would go on reading this one. */
+function refuseSimilar(shape: TableShape, { name }: RuleTable, engine: Engine): never {
+  const found = recognise(shape, { layout: 'columns' }, engine);
+  const reasons = found instanceof Misshapen ? found.reasons.join('; ') : '';
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `Table ${shape.sql} looks like a rule table, but can't be used as one: ${reasons}. Nothing was changed. If the application reads it, bring it into that shape; else name the table that the application reads: table: '${name}', for example.`,
+  );
 }
 
 /** Citus does not take our statements on such a table, and can't keep it unique on rules. */

@@ -128,11 +128,11 @@ export async function seedRules(
  * Those of the rules that are not stored, each once. The stored rules are read and compared here: the server plans a
  * join badly on a table that was never analyzed.
  */
-export async function findMissing(
+export async function findMissing<R extends Rule>(
   client: ClientLike,
   table: RuleTable,
-  rules: readonly Rule[],
-): Promise<Rule[]> {
+  rules: readonly R[],
+): Promise<R[]> {
   const given = new RuleSet(rules);
   const isStored = new Uint8Array(rules.length);
   const names = new Set(rules.map(({ values }) => values[0]));

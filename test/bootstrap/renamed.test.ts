@@ -210,6 +210,25 @@ describe.each(LAYOUTS)('a version that renames roles, on a table of layout $name
     expect(await stored()).toEqual(['p c x r']);
   });
 
+  test('tells of a rule that was revoked for the new name and that the renamed role had', async () => {
+    const rights = { permissions: { x: ['r', 'w'] } };
+    const { bootstrap, change, stored } = await open({ version: 1, roles: { a: rights, b: rights } });
+    await change({ revoke: [['b', 'x', 'w']] }, 'ticket 7');
+    await change({ revoke: [['a', 'x', 'r']] }, 'ticket 8');
+    await change({ revoke: [['b', 'x', 'r']] }, 'ticket 9');
+    const merged: PolicyDefinition = { version: 2, roles: { b: rights }, renamed: { roles: { a: 'b' } } };
+    const { logger, lines } = captureLog();
+
+    const { verification } = await bootstrap(merged, { logger });
+    await bootstrap(merged, { logger });
+
+    expect(await stored()).toEqual(['p b x w']);
+    expect(verification.keptAway).toMatchObject([{ rule: ['p', 'b', 'x', 'r'], reason: 'ticket 9' }]);
+    expect(linesOf(lines, 'revoked_renamed')).toMatchObject([
+      { level: 40, count: 1, rules: [{ rule: 'p, b, x, w', actor: 'root', reason: 'ticket 7' }] },
+    ]);
+  });
+
   test("leaves a retired rule of merged roles that was an administrator's for one of them", async () => {
     const rights = { permissions: { x: ['r'] } };
     const { pool, bootstrap } = await open({ version: 1, roles: { a: rights } });

@@ -59,6 +59,21 @@ describe('the database of a command', () => {
     expect((await open({ env })).where).toBe('PostgreSQL at h:5432/app, as app');
   });
 
+  test.each([
+    ['postgres:///shop', { PGHOSTADDR: '192.0.2.1' }, '192.0.2.1'],
+    ['postgresql://app:s3cret@/shop?sslmode=disable', { PGHOSTADDR: '::1' }, '::1'],
+    ['postgres://?host=', { PGHOSTADDR: '192.0.2.1' }, '192.0.2.1'],
+    ['postgres:///shop?port=5432&hostaddr=192.0.2.7', { PGHOSTADDR: '192.0.2.1', PGHOST: 'h' }, '192.0.2.7'],
+    ['postgres:///shop', { PGHOSTADDR: '192.0.2.1', PGHOST: 'h' }, 'h'],
+    ['postgres:///shop', {}, 'localhost'],
+    ['postgres:///shop?host=h', { PGHOSTADDR: '192.0.2.1' }, 'h'],
+    ['postgres://h/shop', { PGHOSTADDR: '192.0.2.1' }, 'h'],
+    ['postgres://app@h', { PGHOSTADDR: '192.0.2.1' }, 'h'],
+  ])('is on the host of its URL, or where libpq would find it: %s beside %o', async (url, more, host) => {
+    const env = { DATABASE_URL: url, PGUSER: 'app', PGDATABASE: 'shop', ...more };
+    expect((await open({ env })).where).toMatch(`PostgreSQL at ${host}:5432/`);
+  });
+
   test('is an embedded one only where that is asked for, whatever else is there', async () => {
     expect((await open({ flags: { embedded: true }, env: { DATABASE_URL: URLS.env } })).where).toBe(
       `embedded PostgreSQL in ${process.cwd()}/.data/pglite`,

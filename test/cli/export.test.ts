@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
@@ -52,4 +52,16 @@ test('casbin-bootstrap export asks the policy of the configuration what roles th
     stdout: expect.stringMatching(/^roles:\n {2}clerk:\n/),
   });
   expect(emptied.stdout).not.toContain('lead');
+});
+
+test('casbin-bootstrap export says why the policy of the configuration can not be read', async () => {
+  const cwd = await createFolder();
+  await symlink('policy.yaml', join(cwd, 'policy.yaml'));
+  await writeFile(join(cwd, 'casbin-bootstrap.config.json'), JSON.stringify({ policy: 'policy.yaml' }));
+  const { url } = await createDatabase();
+  expect(await runCli(['export'], { cwd, env: { DATABASE_URL: url } })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining("- policy.yaml: the policy file can't be read (ELOOP). Give the path"),
+  });
 });

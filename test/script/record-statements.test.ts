@@ -29,6 +29,7 @@ describe('the SQL of a seeder with migrations of its own', () => {
       await sql`/* it's on */ select setval(pg_catalog.pg_get_serial_sequence('units', 'id'), 51)`.execute(
         db,
       );
+      await sql`/* it /* really */ is */ select setval('units_id_seq', 51)`.execute(db);
       await sql`-- it's a query
         (select 1)`.execute(db);
       for (const query of ['values (1)', 'table former', 'show search_path']) {
@@ -69,6 +70,10 @@ describe('the SQL of a seeder with migrations of its own', () => {
     ['a text after another kind of text', `$$it$$ || $a$it's $$$a$ || 'it''s\n            indented   '`],
     ['a text after a comment', `-- it's a text\n 'it''s\n            indented   '`],
     ['a text after a comment of its own kind', `/* it's\n a text */ 'it''s\n            indented   '`],
+    [
+      'a text after comments in a comment',
+      `/* a /* b /* c */ d */ it's $1 */ 'it''s\n            indented   '`,
+    ],
     ['a text with a backslash', `e'it\\'s\n            indented   '`],
   ])('keeps the blanks of %s, and writes the parameters after it', async (_, text) => {
     const pool = (await createDatabase()).pool();

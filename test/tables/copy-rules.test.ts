@@ -168,11 +168,15 @@ it('twenty of the rules that do not fit are told, and how many there are more', 
   await expect(copy).rejects.toThrow(/^Not all rules of .*(\n {2}id \d+: .*){20}\n {2}… and 24 more$/);
 });
 
-it('a table is not copied onto itself, nor one that is missing', async () => {
-  const pool = await createUsed(DOCUMENT);
-  await expect(copyRules({ from: { pool }, to: { pool } })).rejects.toMatchObject({
-    problems: [{ at: 'to.table', message: expect.stringContaining('is the same table') }],
-  });
+it('a table is not copied onto itself, by whatever pool, nor one that is missing', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, { policy, seeders: [] });
+  for (const other of [pool, database.pool({ options: '-c TimeZone=Asia/Tokyo' })]) {
+    await expect(copyRules({ from: { pool }, to: { pool: other } })).rejects.toMatchObject({
+      problems: [{ at: 'to.table', message: expect.stringContaining('is the same table') }],
+    });
+  }
   await expect(
     copyRules({ from: { pool, table: 'casbin_rule' }, to: { pool, table: DOCUMENT } }),
   ).rejects.toMatchObject({

@@ -47,12 +47,36 @@ describe('without the option', () => {
   });
 
   test('it is not a table with a usual name and another shape', async () => {
-    await pool.query(`create table policies (id serial primary key, title text);
-      create table casbin_rules (ptype text, v0 text, v1 text, v2 integer, v3 text)`);
+    await pool.query(`create table policies (id serial primary key, ptype text, title text);
+      create table casbin_rules (number serial primary key, v0 text)`);
     expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
     await createStockTable(pool, 'casbin-basic-adapter');
     expect(await find()).toMatchObject({ name: 'public.casbin_rule', ...columns });
   });
+
+  test.each([
+    [
+      'create extension citext; create table casbin_rule (ptype text, v0 citext, v1 text, v2 text, v3 text)',
+      'column "v0" is citext, not text or character varying',
+    ],
+    [
+      `create type kind as enum ('p', 'g'); create table casbin_rule (p_type kind, v0 text, v1 text, v2 text, v3 text)`,
+      'column "p_type" is kind, not text or character varying',
+    ],
+    ['create table casbin_rule (ptype text, v0 text, v1 text, v2 text)', 'column "v3" is missing'],
+  ])(
+    'the only table like a rule table is refused if it is unusable, and none is made beside it: %s',
+    async (statements, reason) => {
+      await pool.query(statements);
+      const message = `Table public.casbin_rule looks like a rule table, but can't be used as one: as (ptype, v0 … v3), ${reason}. Nothing was changed. If the application reads it, bring it into that shape; else name the table that the application reads: table: 'casbin', for example.`;
+      const refusal = { code: 'TABLE_SHAPE', message };
+      await expect(bootstrapDatabase(pool)).rejects.toMatchObject(refusal);
+      await expect(createEnforcer(pool)).rejects.toMatchObject(refusal);
+      expect(await find({ name: 'casbin' })).toMatchObject({ name: '"casbin"', isMissing: true });
+      await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
+      expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
+    },
+  );
 
   test('it is not a type with its name and shape', async () => {
     await pool.query('create type policies as (ptype text, v0 text, v1 text, v2 text, v3 text)');

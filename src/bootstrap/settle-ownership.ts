@@ -67,7 +67,7 @@ export async function settleOwnership(
   const changes = settled
     ? await retireLate(client, options, newest)
     : await changeOwned(client, ruleTable, ownership);
-  logStoredAgain(new RuleSet(revoked).without(await findMissing(client, ruleTable, revoked)), options);
+  await logStoredAgain(client, options, revoked);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
   const away = await findKeptAway(client, options, newest, missing);
   // From a table that was made just now, no rule has vanished.
@@ -101,7 +101,13 @@ async function findRevoked(
 /** How many rules are logged that were revoked and are stored again. */
 const LOGGED = 20;
 
-function logStoredAgain(rules: readonly RecordedRule[], { logger }: ResolvedOptions): void {
+async function logStoredAgain(
+  client: ClientLike,
+  { ruleTable, logger }: ResolvedOptions,
+  revoked: readonly RecordedRule[],
+): Promise<void> {
+  if (revoked.length === 0) return;
+  const rules = new RuleSet(revoked).without(await findMissing(client, ruleTable, revoked));
   if (rules.length === 0) return;
   const first = rules.slice(0, LOGGED).map((rule) => ({ rule: formatRule(rule), ...rule.revoked }));
   logger.warn(

@@ -87,8 +87,8 @@ interface FoundRules {
 }
 
 /**
- * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no `id` that
- * tells rows apart.
+ * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no `id`
+ * that tells rows apart.
  */
 export function viewOf(table: RuleTable): FoundRules {
   if (table.layout !== 'columns') return { before: [], rules: table, after: [] };

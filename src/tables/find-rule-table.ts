@@ -44,8 +44,9 @@ export interface FoundTable {
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given the engine of the server; by default, it is read together with the tables
- * @throws DatabaseError `TABLE_SHAPE` if the named table is not a rule table, if the only one that looks like one can't be
- *   used, or if it is a view of rules without ids, `RULE_TABLE_AMBIGUOUS` if rules could be in two tables, `TABLE_DISTRIBUTED` if Citus keeps the table in parts
+ * @throws DatabaseError `TABLE_SHAPE` if the named table, or the only one that looks like a rule table, can't be used as
+ *   one; also for a view of rules without ids. `RULE_TABLE_AMBIGUOUS` if rules could be in two tables,
+ *   `TABLE_DISTRIBUTED` if Citus keeps the table in parts
  * @throws InvalidOptionsError if the given engine is Citus and the server is not
  */
 export async function findRuleTable(

@@ -28,8 +28,9 @@ import {
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { findList, type Migrated, migrateDatabase } from './migrator/migrate.ts';
+import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
 import { PACKAGE_LIST } from './migrator/migration.ts';
+import { findList } from './migrator/recorded-migrations.ts';
 import { resolveOptions } from './options/resolve.ts';
 import { type ResolvedOptions, requireFitting, withRuleTable } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
+import { readPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';

@@ -1,4 +1,5 @@
-import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
+import { readPolicy } from './bootstrap/read-policy.ts';
 import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';

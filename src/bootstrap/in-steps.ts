@@ -18,7 +18,7 @@ import { runSeeder, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { watchPolicy } from './after-migration.ts';
-import { refuseForgottenPolicy } from './read-policy.ts';
+import { refuseForgottenPolicy } from './policy-missing.ts';
 import { resolveSchemas } from './schemas.ts';
 
 /** A database whose tables were created, each step committed by itself. */

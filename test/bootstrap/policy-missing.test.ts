@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { refuseForgottenPolicy } from '../../src/bootstrap/read-policy.ts';
+import { refuseForgottenPolicy } from '../../src/bootstrap/policy-missing.ts';
 import { createKysely } from '../../src/database/dialect.ts';
 import { withSession } from '../../src/database/session.ts';
 import { inWriteTransaction } from '../../src/database/transaction.ts';

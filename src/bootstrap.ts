@@ -11,6 +11,7 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { logOwnership, settleOwnership } from './bootstrap/settle-ownership.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
+import { setChangeContext } from './database/change-context.ts';
 import { refuseWorker } from './database/citus.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -23,7 +24,6 @@ import {
   type AnyKysely,
   type AnyTransaction,
   inWriteTransaction,
-  setChangeContext,
   settleTransaction,
   stayAwake,
 } from './database/transaction.ts';

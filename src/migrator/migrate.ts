@@ -1,12 +1,7 @@
 import { sql } from 'kysely';
+import { type ChangeContext, setChangeContext } from '../database/change-context.ts';
 import { asClient } from '../database/own-queries.ts';
-import {
-  type AnyKysely,
-  type AnyTransaction,
-  type ChangeContext,
-  setChangeContext,
-  settleTransaction,
-} from '../database/transaction.ts';
+import { type AnyKysely, type AnyTransaction, settleTransaction } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';

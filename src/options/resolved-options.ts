@@ -1,8 +1,8 @@
 import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import type { ChangeContext } from '../database/change-context.ts';
 import type { Engine } from '../database/engine.ts';
-import type { ChangeContext } from '../database/transaction.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { MigrationList, Migrations } from '../migrator/migration.ts';

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { providerMigrations } from '../migrations/index.ts';
 import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
-import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
+import { createAskFurther, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
 import { refuseForgottenPolicy } from './bootstrap/policy-missing.ts';
 import { NOTHING_READ, readPolicy } from './bootstrap/read-policy.ts';
@@ -90,7 +90,7 @@ async function bootstrapOnce(
   };
   try {
     const confirmed = await onRightEngine(session, options, (on) => confirmComplete(session, on));
-    return confirmed ?? (await complete(session, await findEngine(session, options), steps, tell));
+    return confirmed ?? (await addMissing(session, await findEngine(session, options), steps, tell));
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, known, session));
   }
@@ -103,7 +103,7 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
   if (complete === null) return null;
   const { options, live, ownership } = complete;
   if (ownership !== null) logOwnership(ownership, options);
-  const verification = await requireVerified(askAfterwards(session, options), options, live);
+  const verification = await requireVerified(createAskFurther(session, options), options, live);
   const seeders = reportSeeded(options.seeders, options);
   const engine = reportEngine(options);
   return { changed: false, migrations: [], takeover: null, ownership, seeders, verification, engine };
@@ -113,7 +113,7 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
 type TellLocated = (options: ResolvedOptions) => void;
 
 /** Adds what is missing, and verifies it. */
-function complete(
+function addMissing(
   session: Session,
   options: ResolvedOptions,
   steps: StepsTaken,

@@ -110,19 +110,19 @@ interface OptionsInSchemas extends ResolvedOptions {
 
 async function prepareTables(
   session: Session,
-  steps: AnyKysely,
+  stepwise: AnyKysely,
   given: OptionsInSchemas,
   row: HeldRow | null,
   tell: (options: ResolvedOptions) => void,
 ): Promise<Pick<Prepared, 'options' | 'migrated'>> {
   session.enter('the migrations');
   const { schema, engine } = given;
-  const found = await findRuleTable(asClient(steps), schema, given.table, engine);
+  const found = await findRuleTable(asClient(stepwise), schema, given.table, engine);
   const options = { ...withRuleTable(given, found.table), schema };
   tell(options);
   requireFitting(options);
   // It only reads, each statement in a transaction of its own.
-  const asking = steps as AnyTransaction;
+  const asking = stepwise as AnyTransaction;
   if (!found.isMissing) await refuseForgottenPolicy(asking, options);
   const plan = {
     ...options,
@@ -136,12 +136,12 @@ async function prepareTables(
       };
     },
   };
-  const pending = await listPending(steps, plan);
+  const pending = await listPending(stepwise, plan);
   if (row === null && pending.length > 0) throw triesTables(options, pending);
   refuseDocument(options, pending);
-  const migrated = await migrateDatabase(steps, asking, plan);
+  const migrated = await migrateDatabase(stepwise, asking, plan);
   const { table } = await findRuleTable(
-    asClient(steps),
+    asClient(stepwise),
     schema,
     { ...given.table, name: found.table.name },
     engine,

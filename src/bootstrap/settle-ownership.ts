@@ -143,10 +143,10 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
  * Returns the options for a policy that was read: without the defined rules that stay away, and with the rules that are
  * retired and still stored. Without a version, it returns the same options.
  *
- * @param ask runs queries on the database; called only if there is something to ask
+ * @param askFurther runs queries on the database; called only if there is something to ask
  */
 export async function withOwnership(
-  ask: AskFurther,
+  askFurther: AskFurther,
   options: ResolvedOptions,
   live: LivePolicy,
   newest: RecordedVersion | null,
@@ -159,13 +159,13 @@ export async function withOwnership(
       ? options
       : await withKeptAway(
           options,
-          await ask((trx) => findKeptAway(asClient(trx), options, newest, missing)),
+          await askFurther((trx) => findKeptAway(asClient(trx), options, newest, missing)),
         );
   if (!isSettled(ownership, newest) || isOlder(ownership, newest) || !changesSome(ownership)) return kept;
   const left =
     live.scope === 'whole'
       ? chooseLeft(live.rules, ownership)
-      : await ask((trx) => findLeft(asClient(trx), options));
+      : await askFurther((trx) => findLeft(asClient(trx), options));
   return { ...kept, left };
 }
 

@@ -5,7 +5,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { DefinedRule } from './policy/compile.ts';
 import { formatRule, type Rule, toRule } from './policy/rule.ts';
 import type { RuleSet } from './policy/rule-set.ts';
-import type { Coverage, VerificationWarning } from './report.ts';
+import type { Coverage, VerificationWarning } from './verification-report.ts';
 
 /** The problems of a model and a policy, and how much of the policy is tested. */
 export interface LintReport {

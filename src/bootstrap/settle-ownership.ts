@@ -15,7 +15,7 @@ import {
 import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { KeptAwayRule, OwnershipReport } from '../report.ts';
+import type { OwnershipReport } from '../report.ts';
 import { findMissing } from '../tables/insert.ts';
 import { lockTable } from '../tables/locks.ts';
 import {
@@ -26,6 +26,7 @@ import {
   recordRules,
 } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { KeptAwayRule } from '../verification-report.ts';
 import type { LivePolicy } from './read-policy.ts';
 import {
   type Changes,

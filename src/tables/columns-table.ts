@@ -7,7 +7,8 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { hasDuplicates, removeDuplicates } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId, TakeoverReport } from '../report.ts';
+import type { TakeoverReport } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 

@@ -4,7 +4,8 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId, TakeoverReport } from '../report.ts';
+import type { TakeoverReport } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
 export type Layout = 'document' | 'columns';

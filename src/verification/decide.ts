@@ -6,7 +6,7 @@ import { matcherOf } from '../casbin/model.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { Decision } from '../report.ts';
+import type { Decision } from '../verification-report.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** An answer of the enforcer, and the values of the `p` rule that decided it, if one did. */

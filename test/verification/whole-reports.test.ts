@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Holders, VerificationFailure, VerificationReport } from '../../src/index.ts';
-import type { DriftFinding } from '../../src/report.ts';
+import type { DriftFinding } from '../../src/verification-report.ts';
 import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();

@@ -40,7 +40,7 @@ export async function createDecider(
   if (configureEnforcer === undefined) return createSlicingDecider(enforcer, toAnswer);
   return {
     index: null,
-    decide: (request) => enforcer.enforceEx(...request).then(toAnswer, toError),
+    decide: (request) => enforcer.enforceEx(...request).then(toAnswer, answerOfError),
   };
 }
 
@@ -79,7 +79,7 @@ function createSlicingDecider(enforcer: Enforcer, toAnswer: ReturnType<typeof an
       try {
         return toAnswer(enforcer.enforceExSync(...request));
       } catch (error) {
-        return toError(error);
+        return answerOfError(error);
       }
     },
   };
@@ -101,7 +101,7 @@ function answerReader(model: Model): (answer: unknown) => Answer {
   };
 }
 
-function toError(error: unknown): Answer {
+function answerOfError(error: unknown): Answer {
   return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };
 }
 

@@ -11,9 +11,9 @@ import {
   readJournal,
 } from '../../src/index.ts';
 import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { BY, openForChanges, policy } from './change.fixture.ts';
 
 type Opened = Awaited<ReturnType<typeof openForChanges>>;

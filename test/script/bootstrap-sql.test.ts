@@ -8,8 +8,8 @@ import {
   rowSeeder,
   writeBootstrapSql,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { expectComplete, POLICY } from './scripted.fixture.ts';
 
 describe('the SQL of a bootstrap', () => {

@@ -2,10 +2,10 @@ import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { bootstrapDatabase, type PolicyDefinition, readJournal, writeBootstrapSql } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { storedRules } from '../tables/rule-table.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { clerk, FIRST, historiesOn, intern, SECOND, viewer } from './histories.fixture.ts';
 import { expectComplete } from './scripted.fixture.ts';
 

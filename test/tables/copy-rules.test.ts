@@ -8,8 +8,8 @@ import {
   createEnforcer,
   verifyDatabase,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { COLUMNS, createUsed, DOCUMENT, rulesIn } from './copied.fixture.ts';
 import { invoices as policy } from './invoices.fixture.ts';
 

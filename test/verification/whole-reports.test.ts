@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Holders, VerificationFailure, VerificationReport } from '../../src/index.ts';
 import type { DriftFinding } from '../../src/verification-report.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const CHAIN = ['p, readonly, data, read', 'p, user, data, write', 'g, user, readonly', 'g, admin, user'];

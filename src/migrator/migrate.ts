@@ -36,6 +36,9 @@ export interface Migrated {
   readonly isTableNew: boolean;
 }
 
+/** Runs a list of migrations, if one of them is pending. */
+type RunPending = (given: Omit<MigrationRun, 'afterEach'>) => Promise<void>;
+
 /**
  * Runs the pending migrations of this package and the seeders, then those of the application: two runs, each with a
  * table of its own. In one list, names of both would mix, which Kysely reports as corrupted, and the application could
@@ -48,41 +51,26 @@ export async function migrateDatabase(
   trx: AnyTransaction,
   plan: MigrationPlan,
 ): Promise<Migrated> {
-  const { schema, applicationSchema, packageMigrations, applicationMigrations, applicationList } = plan;
+  const { packageMigrations, applicationMigrations, ruleTable, isRuleTableMissing } = plan;
   const applied: string[] = [];
   let afterEach: ((migration: string) => Promise<void>) | undefined;
-  const run = async (given: Omit<MigrationRun, 'afterEach'>) => {
+  const run: RunPending = async (given) => {
     if (!isPending(given.migrations, given.found.applied)) return;
     afterEach ??= await plan.watch();
     applied.push(...(await runMigrations(db, { ...given, afterEach })));
   };
-  let takeover: TakeoverReport | null = null;
-  const { ruleTable, isRuleTableMissing } = plan;
-  let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
-  if (plan.table.duplicates === 'remove' && !ruleTable.isUnique)
-    takeover = await removeAsBootstrap(trx, plan);
-  if (packageMigrations !== null) {
-    const found = await findList(trx, schema, PACKAGE_LIST);
-    // Another adapter has made the table, and may have filled it; no earlier run has recorded anything about it.
-    const isForeign = Object.keys(ruleTable.migrations).length === 0;
-    firstRun = found.applied.length === 0 && !isForeign;
-    if (firstRun) takeover ??= await ruleTable.takeOver(trx);
-    // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
-    const ignored = found.applied.filter((name) => !Object.hasOwn(packageMigrations, name));
-    await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, found, ignored });
-  }
-  if (applicationMigrations !== null) {
-    const given = {
-      list: applicationList,
-      schema: applicationSchema,
-      migrations: applicationMigrations,
-      found: await findList(trx, applicationSchema, applicationList),
-    };
-    if (given.found.applied.length === 0)
-      await refuseElsewhere(trx, applicationSchema, applicationList, applicationMigrations);
-    await withSchemaFirst(trx, plan, () => run(given));
-  }
-  return { applied, takeover, firstRun, isTableNew: isRuleTableMissing };
+  const isToClean = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
+  const removed = isToClean ? await removeAsBootstrap(trx, plan) : null;
+  const ours =
+    packageMigrations === null
+      ? { firstRun: isRuleTableMissing || !(await hasRules(trx, ruleTable)), takeover: removed }
+      : await migratePackage(trx, plan, packageMigrations, removed, run);
+  if (applicationMigrations !== null) await migrateApplication(trx, plan, applicationMigrations, run);
+  return { applied, ...ours, isTableNew: isRuleTableMissing };
+}
+
+function isPending(migrations: Migrations, known: readonly string[]): boolean {
+  return Object.keys(migrations).some((name) => !known.includes(name));
 }
 
 /** Removes duplicates. A journal records that a bootstrap did it, and nothing of the migrations that follow. */
@@ -95,6 +83,51 @@ async function removeAsBootstrap(trx: AnyTransaction, { ruleTable, changedBy }: 
 }
 
 const NOBODY: ChangeContext = { actor: '' };
+
+async function hasRules(trx: AnyTransaction, { sql: name }: RuleTable): Promise<boolean> {
+  const { rows } = await sql`select from ${sql.raw(name)} limit 1`.execute(trx);
+  return rows.length > 0;
+}
+
+/** Runs the migrations of this package and the seeders. Before the first of them, takes over a table that is there. */
+async function migratePackage(
+  trx: AnyTransaction,
+  { schema, ruleTable }: MigrationPlan,
+  migrations: Migrations,
+  removed: TakeoverReport | null,
+  run: RunPending,
+): Promise<Pick<Migrated, 'firstRun' | 'takeover'>> {
+  const found = await findList(trx, schema, PACKAGE_LIST);
+  // Another adapter has made the table, and may have filled it; no earlier run has recorded anything about it.
+  const isForeign = Object.keys(ruleTable.migrations).length === 0;
+  const firstRun = found.applied.length === 0 && !isForeign;
+  const takeover = removed ?? (firstRun ? await ruleTable.takeOver(trx) : null);
+  // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
+  const ignored = found.applied.filter((name) => !Object.hasOwn(migrations, name));
+  await run({ list: PACKAGE_LIST, schema, migrations, found, ignored });
+  return { firstRun, takeover };
+}
+
+async function migrateApplication(
+  trx: AnyTransaction,
+  plan: MigrationPlan,
+  migrations: Migrations,
+  run: RunPending,
+): Promise<void> {
+  const { applicationSchema: schema, applicationList: list } = plan;
+  const found = await findList(trx, schema, list);
+  if (found.applied.length === 0) await refuseElsewhere(trx, schema, list, migrations);
+  await withSchemaFirst(trx, plan, () => run({ list, schema, migrations, found }));
+}
+
+/** Runs the application's migrations with its schema first on the search_path, if that is another one. */
+async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
+  const { schema, applicationSchema } = plan;
+  if (schema === applicationSchema) return work();
+  await settleTransaction(trx, applicationSchema);
+  await work();
+  await settleTransaction(trx, schema);
+}
 
 /** The names of the migrations that {@link migrateDatabase} would run. */
 export async function listPending(
@@ -118,22 +151,4 @@ export async function listPending(
     pending.push(...Object.keys(migrations).filter((name) => !applied.includes(name)));
   }
   return pending;
-}
-
-/** Runs the application's migrations with its schema first on the search_path, if that is another one. */
-async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
-  const { schema, applicationSchema } = plan;
-  if (schema === applicationSchema) return work();
-  await settleTransaction(trx, applicationSchema);
-  await work();
-  await settleTransaction(trx, schema);
-}
-
-function isPending(migrations: Migrations, known: readonly string[]): boolean {
-  return Object.keys(migrations).some((name) => !known.includes(name));
-}
-
-async function hasRules(trx: AnyTransaction, { sql: name }: RuleTable): Promise<boolean> {
-  const { rows } = await sql`select from ${sql.raw(name)} limit 1`.execute(trx);
-  return rows.length > 0;
 }

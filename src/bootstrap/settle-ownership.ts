@@ -92,6 +92,31 @@ async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promi
   return rows.length === 0 ? null : readNewestVersion(client, ruleTable);
 }
 
+/** If this version was bootstrapped before: moves users who got a retired role since then to the other role. */
+async function retireLate(
+  client: ClientLike,
+  options: ResolvedOptions,
+  newest: RecordedVersion | null,
+): Promise<Changes> {
+  const { ownership, ruleTable } = options;
+  if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
+  const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
+  if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
+  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
+}
+
+/** Whether an earlier run created or took over the table. Defined rules in it then count as inserted by a bootstrap. */
+async function wasBootstrapped(
+  trx: AnyTransaction,
+  { ruleTable, schema, packageMigrations }: ResolvedOptions,
+  { applied }: Migrated,
+): Promise<boolean> {
+  if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
+  const list = tableIn(schema, PACKAGE_LIST.tableName);
+  const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
+  return rows.length > 0;
+}
+
 /** Whether the database was bootstrapped with this version or a newer one, so that its changes were made. */
 export function isSettled({ version, changes }: Ownership, newest: RecordedVersion | null): boolean {
   if (newest === null || newest.version < version) return false;
@@ -203,29 +228,4 @@ async function findKeptAway(
     const hasVanished = known !== undefined && known.lastVersion === newest.version;
     return hasVanished && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
   });
-}
-
-/** Whether an earlier run created or took over the table. Defined rules in it then count as inserted by a bootstrap. */
-async function wasBootstrapped(
-  trx: AnyTransaction,
-  { ruleTable, schema, packageMigrations }: ResolvedOptions,
-  { applied }: Migrated,
-): Promise<boolean> {
-  if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
-  const list = tableIn(schema, PACKAGE_LIST.tableName);
-  const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
-  return rows.length > 0;
-}
-
-/** If this version was bootstrapped before: moves users who got a retired role since then to the other role. */
-async function retireLate(
-  client: ClientLike,
-  options: ResolvedOptions,
-  newest: RecordedVersion | null,
-): Promise<Changes> {
-  const { ownership, ruleTable } = options;
-  if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
-  const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
-  if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
-  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
 }

@@ -24,7 +24,7 @@ import {
   type AnyKysely,
   type AnyTransaction,
   inWriteTransaction,
-  settleTransaction,
+  markTransaction,
   stayAwake,
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
@@ -71,6 +71,7 @@ export async function bootstrapResolved(
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   try {
     const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
+    // Where each step is committed by itself, the next attempt goes on from there.
     const steps: StepsTaken = { migrated: null };
     const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options, steps), limits);
     return { dryRun: options.dryRun, ...(await retryConflicts(attempt, options.logger)) };
@@ -127,7 +128,7 @@ function addMissing(
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
-      await settleTransaction(trx, located.schema);
+      await markTransaction(trx, located.schema);
       await keepLock(trx);
       return seedAndVerify(session, trx, located, migrated);
     }),
@@ -185,7 +186,7 @@ async function writeDatabase(
 ): Promise<BootstrapOutcome> {
   if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
-  await settleTransaction(trx, schema);
+  await markTransaction(trx, schema);
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(given.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');

@@ -9,7 +9,7 @@ import {
   type AnyTransaction,
   inReadOnlyTransaction,
   inWriteTransaction,
-  settleTransaction,
+  markTransaction,
 } from '../database/transaction.ts';
 import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
@@ -181,7 +181,7 @@ async function seedPortions(
   if (size === null || total <= size) return seeders;
   const seed = (portion: RunnableSeeder) =>
     inWriteTransaction(db, async (trx) => {
-      await settleTransaction(trx, schema);
+      await markTransaction(trx, schema);
       await row.keep(trx);
       const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
       return runSeeder(portion, context, progress);

@@ -52,13 +52,13 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
  * Puts the schema first on the search_path, and marks the transaction, so that {@link isSameTransaction} can tell
  * whether it is still open.
  */
-export async function settleTransaction(trx: AnyTransaction, schema: string): Promise<void> {
+export async function markTransaction(trx: AnyTransaction, schema: string): Promise<void> {
   if (!engineBehind(trx).hasSettings) return setSearchPath(trx, schema);
   await sql`select set_config(${MARKER}, ${searchPathExpression(schema)}, true)`.execute(trx);
 }
 
 /**
- * Whether the transaction that was settled is still the one that statements run in. False when somebody ended it.
+ * Whether the transaction that was marked is still the one that statements run in. False when somebody ended it.
  * Throws 25P02 when an error was swallowed and left it aborted. What follows works on the search_path from before: what
  * pg_dump writes empties it.
  */
@@ -66,7 +66,7 @@ export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
   if (!engineBehind(db).hasSettings) return true;
   const { rows } = await sql`
     select set_config('search_path', path, true)
-    from (select current_setting(${MARKER}, true) as path) settled
+    from (select current_setting(${MARKER}, true) as path) marked
     where path <> ''
   `.execute(db);
   return rows.length > 0;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { type ChangeContext, setChangeContext } from '../database/change-context.ts';
 import { asClient } from '../database/own-queries.ts';
-import { type AnyKysely, type AnyTransaction, settleTransaction } from '../database/transaction.ts';
+import { type AnyKysely, type AnyTransaction, markTransaction } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
@@ -124,9 +124,9 @@ async function migrateApplication(
 async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
   const { schema, applicationSchema } = plan;
   if (schema === applicationSchema) return work();
-  await settleTransaction(trx, applicationSchema);
+  await markTransaction(trx, applicationSchema);
   await work();
-  await settleTransaction(trx, schema);
+  await markTransaction(trx, schema);
 }
 
 /** The names of the migrations that {@link migrateDatabase} would run. */

@@ -6,6 +6,16 @@
  */
 
 export { bootstrapDatabase } from './bootstrap.ts';
+export type {
+  AppliedMigration,
+  BootstrapReport,
+  EngineName,
+  EngineReport,
+  OwnershipReport,
+  RenamedRole,
+  SeederReport,
+  TakeoverReport,
+} from './bootstrap-report.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
@@ -84,16 +94,6 @@ export {
   type VersionStatus,
 } from './read-status.ts';
 export { coverageToLcov } from './render/lcov.ts';
-export type {
-  AppliedMigration,
-  BootstrapReport,
-  EngineName,
-  EngineReport,
-  OwnershipReport,
-  RenamedRole,
-  SeederReport,
-  TakeoverReport,
-} from './report.ts';
 export { changePolicy, createPolicyEditor, type PolicyEditor } from './running/change-policy.ts';
 export { createLiveEnforcer, type LiveEnforcerOptions } from './running/create-live-enforcer.ts';
 export { createWatcher, type LiveWatcher } from './running/create-watcher.ts';

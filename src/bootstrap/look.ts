@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { OwnershipReport } from '../bootstrap-report.ts';
 import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
 import { createKysely, type TransactionLimits } from '../database/dialect.ts';
@@ -15,7 +16,6 @@ import {
   setSearchPath,
 } from '../database/transaction.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
-import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';

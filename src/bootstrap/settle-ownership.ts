@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { VERSIONS } from '../../migrations/0004_ownership.ts';
+import type { OwnershipReport } from '../bootstrap-report.ts';
 import { hasTable, tableIn } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { asClient } from '../database/own-queries.ts';
@@ -15,7 +16,6 @@ import {
 import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { OwnershipReport } from '../report.ts';
 import { findMissing } from '../tables/insert.ts';
 import { lockTable } from '../tables/locks.ts';
 import {

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
+import type { TakeoverReport } from '../bootstrap-report.ts';
 import { type ChangeContext, setChangeContext } from '../database/change-context.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyKysely, type AnyTransaction, markTransaction } from '../database/transaction.ts';
-import type { TakeoverReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
 import { findList, refuseElsewhere } from './recorded-migrations.ts';

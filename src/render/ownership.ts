@@ -1,4 +1,4 @@
-import type { BootstrapReport, OwnershipReport } from '../report.ts';
+import type { BootstrapReport, OwnershipReport } from '../bootstrap-report.ts';
 import { escapeControls } from '../text.ts';
 import type { KeptAwayRule, VerificationReport } from '../verification-report.ts';
 import { andMore, count, policyLine } from './phrases.ts';

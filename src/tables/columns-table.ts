@@ -1,4 +1,5 @@
 import { casbinRule } from '../../migrations/0001_casbin_rule.ts';
+import type { TakeoverReport } from '../bootstrap-report.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import type { Engine } from '../database/engine.ts';
@@ -7,7 +8,6 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { hasDuplicates, removeDuplicates } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { TakeoverReport } from '../report.ts';
 import type { RowId } from '../verification-report.ts';
 import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
 import { allColumns, ColumnsLookup, type IndexedColumns, type TableIndex } from './columns-lookup.ts';

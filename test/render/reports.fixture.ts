@@ -1,4 +1,4 @@
-import type { BootstrapReport } from '../../src/report.ts';
+import type { BootstrapReport } from '../../src/bootstrap-report.ts';
 import type { VerificationFailure, VerificationReport } from '../../src/verification-report.ts';
 
 /** The verification of the default policy, all well, with what differs. */

@@ -39,7 +39,6 @@ const LONGEST = [
   'proofs/races/race.test.ts',
   'proofs/races/live.test.ts',
   'support/support.test.ts',
-  'refusals/tables.test.ts',
   'testing/example.test.ts',
   'examples/policy-in-ci.test.ts',
   'proofs/races/race-without-locks.test.ts',

@@ -8,11 +8,11 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
     'test/verification/!(report-on-part|scope).test.ts',
     'test/proofs/property/*.test.ts',
     'test/options/promises.test.ts',
-    'test/refusals/model.test.ts',
+    'test/refusals/{model,model-definitions}.test.ts',
   ],
-  casbin: ['test/casbin/*.test.ts', 'test/refusals/model.test.ts'],
+  casbin: ['test/casbin/*.test.ts', 'test/refusals/{model,model-definitions}.test.ts'],
   tables: ['test/tables/!(adapter-save-many).test.ts'],
-  database: ['test/database/**/*.test.ts', 'test/refusals/privileges.test.ts'],
+  database: ['test/database/**/*.test.ts', 'test/refusals/{privileges,row-level-security}.test.ts'],
 };
 
 export default defineConfig({

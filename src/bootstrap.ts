@@ -3,13 +3,16 @@ import { sql } from 'kysely';
 import { providerMigrations } from '../migrations/index.ts';
 import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
-import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
+import { createAskFurther, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
-import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
+import { refuseForgottenPolicy } from './bootstrap/policy-missing.ts';
+import { NOTHING_READ, readPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { logOwnership, settleOwnership } from './bootstrap/settle-ownership.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
+import type { BootstrapReport, EngineReport } from './bootstrap-report.ts';
 import { quoteTable } from './database/catalog.ts';
+import { setChangeContext } from './database/change-context.ts';
 import { refuseWorker } from './database/citus.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -22,18 +25,17 @@ import {
   type AnyKysely,
   type AnyTransaction,
   inWriteTransaction,
-  setChangeContext,
-  settleTransaction,
+  markTransaction,
   stayAwake,
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { findList, type Migrated, migrateDatabase } from './migrator/migrate.ts';
+import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
 import { PACKAGE_LIST } from './migrator/migration.ts';
+import { findList } from './migrator/recorded-migrations.ts';
 import { resolveOptions } from './options/resolve.ts';
 import { type ResolvedOptions, requireFitting, withRuleTable } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { BootstrapReport, EngineReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import type { RunnableSeeder } from './seeding/seeder.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
@@ -69,6 +71,7 @@ export async function bootstrapResolved(
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   try {
     const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
+    // Where each step is committed by itself, the next attempt goes on from there.
     const steps: StepsTaken = { migrated: null };
     // Decides while it connects and the server works. With a version, rules may stay away: others may be decided then.
     if (options.ownership === null) options.promises.decide().catch(() => {});
@@ -90,7 +93,7 @@ async function bootstrapOnce(
   };
   try {
     const confirmed = await onRightEngine(session, options, (on) => confirmComplete(session, on));
-    return confirmed ?? (await complete(session, await findEngine(session, options), steps, tell));
+    return confirmed ?? (await addMissing(session, await findEngine(session, options), steps, tell));
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, known, session));
   }
@@ -103,7 +106,7 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
   if (complete === null) return null;
   const { options, live, ownership } = complete;
   if (ownership !== null) logOwnership(ownership, options);
-  const verification = await requireVerified(askAfterwards(session, options), options, live);
+  const verification = await requireVerified(createAskFurther(session, options), options, live);
   const seeders = reportSeeded(options.seeders, options);
   const engine = reportEngine(options);
   return { changed: false, migrations: [], takeover: null, ownership, seeders, verification, engine };
@@ -113,7 +116,7 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
 type TellLocated = (options: ResolvedOptions) => void;
 
 /** Adds what is missing, and verifies it. */
-function complete(
+function addMissing(
   session: Session,
   options: ResolvedOptions,
   steps: StepsTaken,
@@ -127,7 +130,7 @@ function complete(
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
-      await settleTransaction(trx, located.schema);
+      await markTransaction(trx, located.schema);
       await keepLock(trx);
       return seedAndVerify(session, trx, located, migrated);
     }),
@@ -185,7 +188,7 @@ async function writeDatabase(
 ): Promise<BootstrapOutcome> {
   if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
-  await settleTransaction(trx, schema);
+  await markTransaction(trx, schema);
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(given.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');

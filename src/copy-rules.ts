@@ -33,7 +33,6 @@ import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import { formatRule, type Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
-import type { VerificationReport } from './report.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 import { seedRules, withoutRepetitions } from './tables/insert.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
@@ -41,6 +40,7 @@ import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
 import { holdersAmong } from './verification/drift.ts';
 import { collectPromises } from './verification/promises.ts';
 import { verifyPolicy } from './verification/verify-policy.ts';
+import type { VerificationReport } from './verification-report.ts';
 
 /** The place from which, or to which, rules are copied. */
 export interface RulePlace {

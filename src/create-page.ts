@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
+import { readScope } from './bootstrap/read-policy.ts';
 import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import { WHOLE } from './casbin/scope.ts';

@@ -1,5 +1,5 @@
 import type { BootstrapErrorCode, ProblemCode } from './error-codes.ts';
-import type { Explanation, RowId, VerificationFailure, VerificationReport } from './report.ts';
+import type { Explanation, RowId, VerificationFailure, VerificationReport } from './verification-report.ts';
 
 /** The base of every error that this library throws on purpose. `message` says what, where and what to do. */
 export class BootstrapError extends Error {

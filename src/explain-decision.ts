@@ -13,7 +13,6 @@ import type { BootstrapOptions } from './options.ts';
 import { describeMisfitRequest } from './policy/check.ts';
 import type { Request } from './policy/definition.ts';
 import { RuleSet } from './policy/rule-set.ts';
-import type { RowId, RuleOrigin } from './report.ts';
 import { readOrigins } from './running/rule-origins.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { kindOf, reasonOf } from './text.ts';
@@ -22,6 +21,7 @@ import {
   type ExplanationSource,
   explainByEnforcer,
 } from './verification/decision-explanation.ts';
+import type { RowId, RuleOrigin } from './verification-report.ts';
 
 /**
  * Explains why a request is allowed or denied: the rule that decides and the path of roles to it, with the ids of their

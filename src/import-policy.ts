@@ -1,9 +1,9 @@
 import { bootstrapResolved } from './bootstrap.ts';
+import type { BootstrapReport } from './bootstrap-report.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { completeOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
-import type { BootstrapReport } from './report.ts';
 
 /** How rules are imported: the options of a bootstrap without the policy, seeders and the application's migrations. */
 export interface ImportOptions extends Omit<BootstrapOptions, 'policy' | 'seeders'> {

@@ -6,6 +6,16 @@
  */
 
 export { bootstrapDatabase } from './bootstrap.ts';
+export type {
+  AppliedMigration,
+  BootstrapReport,
+  EngineName,
+  EngineReport,
+  OwnershipReport,
+  RenamedRole,
+  SeederReport,
+  TakeoverReport,
+} from './bootstrap-report.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
@@ -84,31 +94,6 @@ export {
   type VersionStatus,
 } from './read-status.ts';
 export { coverageToLcov } from './render/lcov.ts';
-export type {
-  AppliedMigration,
-  BootstrapReport,
-  Coverage,
-  Decision,
-  DriftFinding,
-  EngineName,
-  EngineReport,
-  Explanation,
-  Holders,
-  IntegrityFinding,
-  KeptAwayRule,
-  OmittedFindings,
-  OwnershipReport,
-  RenamedRole,
-  RowId,
-  RowOrder,
-  RuleOrigin,
-  SeederReport,
-  TakeoverReport,
-  VerificationFailure,
-  VerificationReport,
-  VerificationScope,
-  VerificationWarning,
-} from './report.ts';
 export { changePolicy, createPolicyEditor, type PolicyEditor } from './running/change-policy.ts';
 export { createLiveEnforcer, type LiveEnforcerOptions } from './running/create-live-enforcer.ts';
 export { createWatcher, type LiveWatcher } from './running/create-watcher.ts';
@@ -158,4 +143,21 @@ export type {
   OmittedChanges,
 } from './verification/compare-policies.ts';
 export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
+export type {
+  Coverage,
+  Decision,
+  DriftFinding,
+  Explanation,
+  Holders,
+  IntegrityFinding,
+  KeptAwayRule,
+  OmittedFindings,
+  RowId,
+  RowOrder,
+  RuleOrigin,
+  VerificationFailure,
+  VerificationReport,
+  VerificationScope,
+  VerificationWarning,
+} from './verification-report.ts';
 export { verifyDatabase } from './verify-database.ts';

@@ -6,8 +6,8 @@ import type { DefinedRule } from './policy/compile.ts';
 import type { Request } from './policy/definition.ts';
 import { formatRule, type Rule, toRule } from './policy/rule.ts';
 import type { RuleSet } from './policy/rule-set.ts';
-import type { Coverage, VerificationWarning } from './report.ts';
 import { findExample } from './verification/example-request.ts';
+import type { Coverage, VerificationWarning } from './verification-report.ts';
 
 /** The problems of a model and a policy, and how much of the policy is tested. */
 export interface LintReport {

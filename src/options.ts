@@ -1,10 +1,10 @@
 import type { Model } from 'casbin';
+import type { EngineName } from './bootstrap-report.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { LoggerLike } from './logger.ts';
 import type { MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
-import type { EngineName } from './report.ts';
 import type { Seeder } from './seeding/seeder.ts';
 import type { RuleTableOptions } from './tables/rule-table.ts';
 

@@ -3,6 +3,7 @@ import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
 import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
 import { bootstrapResolved } from './bootstrap.ts';
+import type { BootstrapReport } from './bootstrap-report.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { withSession } from './database/session.ts';
@@ -12,7 +13,6 @@ import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import { type Rule, toLine } from './policy/rule.ts';
-import type { BootstrapReport } from './report.ts';
 import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
 
 /** What a bootstrap would do. */

@@ -15,10 +15,10 @@ import type { PolicyDefinition, Request } from './policy/definition.ts';
 import { type LoadedPolicy, readPolicyBy, readPolicyFile } from './policy/policy-file.ts';
 import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
-import type { RowId } from './report.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { reasonOf } from './text.ts';
 import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
+import type { RowId } from './verification-report.ts';
 
 /**
  * The source of a policy: a definition; the path of a file with one, `policy.yaml`, or of a file in a git revision,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
+import { readPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
@@ -11,8 +12,8 @@ import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import { type Migrations, PACKAGE_LIST } from './migrator/migration.ts';
 import { resolveVerifyOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { VerificationReport } from './report.ts';
 import { isRecorded, journalMigrationOf } from './tables/recording.ts';
+import type { VerificationReport } from './verification-report.ts';
 
 /** What is installed in a database, and its comparison with the definition. */
 export interface DatabaseStatus {

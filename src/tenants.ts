@@ -1,4 +1,5 @@
 import { bootstrapResolved } from './bootstrap.ts';
+import type { BootstrapReport } from './bootstrap-report.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { BootstrapError, ConnectionError, InvalidOptionsError } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
@@ -6,7 +7,6 @@ import { type LoggerLike, logError, withFields } from './logger.ts';
 import { completeOptions } from './options/resolve.ts';
 import { inSchema, type ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { BootstrapReport } from './report.ts';
 import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
 import { reasonOf } from './text.ts';
 

@@ -15,13 +15,13 @@ import { findPlace, placeIn } from './policy/place.ts';
 import { type Rule, toLine, toRule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { readPolicies } from './policy-source.ts';
-import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
 import { type Answer, createDecider, decisionOf } from './verification/decide.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 import { subjectPosition } from './verification/parts.ts';
+import type { Decision } from './verification-report.ts';
 
 /** The result of the tests of a policy. */
 export interface PolicyTestReport {

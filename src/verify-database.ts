@@ -1,4 +1,5 @@
-import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
+import { readPolicy } from './bootstrap/read-policy.ts';
 import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -6,7 +7,7 @@ import { stayAwake } from './database/transaction.ts';
 import { inspectRuleTable } from './inspect-database.ts';
 import { resolveVerifyOptions } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
-import type { VerificationReport } from './report.ts';
+import type { VerificationReport } from './verification-report.ts';
 
 /**
  * Compares the policy of a database with the definition, by Casbin's enforcer. It only reads, so it works on a standby

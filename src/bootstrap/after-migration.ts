@@ -6,12 +6,12 @@ import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
-import type { VerificationFailure } from '../report.ts';
 import { reasonOf } from '../text.ts';
 import { aboutRule, type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
 import { createDecider, decisionOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain-answer.ts';
 import { checkStructure } from '../verification/structure.ts';
+import type { VerificationFailure } from '../verification-report.ts';
 import { type LivePolicy, NOTHING_READ, readPolicy } from './read-policy.ts';
 
 /** Called after each migration. Throws MigrationBrokePolicyError if it broke a decision that was right before. */

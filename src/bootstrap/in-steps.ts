@@ -9,7 +9,7 @@ import {
   type AnyTransaction,
   inReadOnlyTransaction,
   inWriteTransaction,
-  settleTransaction,
+  markTransaction,
 } from '../database/transaction.ts';
 import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
@@ -18,7 +18,7 @@ import { runSeeder, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { watchPolicy } from './after-migration.ts';
-import { refuseForgottenPolicy } from './read-policy.ts';
+import { refuseForgottenPolicy } from './policy-missing.ts';
 import { resolveSchemas } from './schemas.ts';
 
 /** A database whose tables were created, each step committed by itself. */
@@ -110,19 +110,19 @@ interface OptionsInSchemas extends ResolvedOptions {
 
 async function prepareTables(
   session: Session,
-  steps: AnyKysely,
+  stepwise: AnyKysely,
   given: OptionsInSchemas,
   row: HeldRow | null,
   tell: (options: ResolvedOptions) => void,
 ): Promise<Pick<Prepared, 'options' | 'migrated'>> {
   session.enter('the migrations');
   const { schema, engine } = given;
-  const found = await findRuleTable(asClient(steps), schema, given.table, engine);
+  const found = await findRuleTable(asClient(stepwise), schema, given.table, engine);
   const options = { ...withRuleTable(given, found.table), schema };
   tell(options);
   requireFitting(options);
   // It only reads, each statement in a transaction of its own.
-  const asking = steps as AnyTransaction;
+  const asking = stepwise as AnyTransaction;
   if (!found.isMissing) await refuseForgottenPolicy(asking, options);
   const plan = {
     ...options,
@@ -136,12 +136,12 @@ async function prepareTables(
       };
     },
   };
-  const pending = await listPending(steps, plan);
+  const pending = await listPending(stepwise, plan);
   if (row === null && pending.length > 0) throw triesTables(options, pending);
   refuseDocument(options, pending);
-  const migrated = await migrateDatabase(steps, asking, plan);
+  const migrated = await migrateDatabase(stepwise, asking, plan);
   const { table } = await findRuleTable(
-    asClient(steps),
+    asClient(stepwise),
     schema,
     { ...given.table, name: found.table.name },
     engine,
@@ -181,7 +181,7 @@ async function seedPortions(
   if (size === null || total <= size) return seeders;
   const seed = (portion: RunnableSeeder) =>
     inWriteTransaction(db, async (trx) => {
-      await settleTransaction(trx, schema);
+      await markTransaction(trx, schema);
       await row.keep(trx);
       const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
       return runSeeder(portion, context, progress);

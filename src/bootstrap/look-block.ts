@@ -15,7 +15,7 @@ import {
 import { countLimit, type PolicyPlan } from './read-policy.ts';
 
 /** What a block found out about the rule table. */
-export interface Located {
+export interface BlockFindings {
   /** How many tables could be the rule table. */
   readonly candidates: number;
   /**

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { OwnershipReport } from '../bootstrap-report.ts';
 import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
 import { createKysely, type TransactionLimits } from '../database/dialect.ts';
@@ -8,16 +9,20 @@ import { refuseHiddenRows } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { LookAbandoned, StepFailure } from '../database/step-failure.ts';
-import { type AnyTransaction, inReadOnlyTransaction, setSearchPath } from '../database/transaction.ts';
+import {
+  type AnyTransaction,
+  type AskFurther,
+  inReadOnlyTransaction,
+  setSearchPath,
+} from '../database/transaction.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
-import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import type { SelectedRow } from '../tables/live-policy.ts';
 import { describeRows, isOwnSchema, Misshapen, recognise, toShapeParts } from '../tables/table-shape.ts';
 import { findRepeated } from '../verification/integrity.ts';
-import { FETCH_RULES, type Located, lookBlock, selectFound } from './look-block.ts';
+import { type BlockFindings, FETCH_RULES, lookBlock, selectFound } from './look-block.ts';
 import {
   isMigrated,
   listsOf,
@@ -32,7 +37,7 @@ import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy } f
 import { isSettled, reportUnchanged, withOwnership } from './settle-ownership.ts';
 
 /** What a look found in a database in which nothing is missing. */
-export interface Complete {
+export interface CompleteDatabase {
   /** The options, with the existing rule table. */
   readonly options: ResolvedOptions;
   readonly live: LivePolicy;
@@ -46,29 +51,32 @@ export interface Complete {
  *
  * @returns null when anything is missing
  */
-export async function lookAtDatabase(session: Session, given: ResolvedOptions): Promise<Complete | null> {
+export async function lookAtDatabase(
+  session: Session,
+  given: ResolvedOptions,
+): Promise<CompleteDatabase | null> {
   try {
     const seen = await lookAtOnce(session, given);
     if (seen === null) return null;
     const { options, state, live, unasked } = seen;
-    const complete =
+    const looked =
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
-        : await askAfterwards(session, { ...options, schema: seen.home, endsSettings: true })((trx) =>
+        : await createAskFurther(session, { ...options, schema: seen.home, endsSettings: true })((trx) =>
             lookFurther(session, trx, seen),
           );
-    if (complete === null) return null;
-    const { newestVersion, engine } = complete.state;
+    if (looked === null) return null;
+    const { newestVersion, engine } = looked.state;
     if (given.engine.name === 'citus' && engineOf(engine) !== given.engine) throw notCitus();
-    const ask = askAfterwards(session, complete.options);
-    if (await hasRemovable(ask, complete)) return null;
-    const kept = await withOwnership(ask, complete.options, complete.live, newestVersion);
-    if (kept.defined.without(complete.live.rules).length > 0 || kept.left.isToMove) return null;
-    logUnknown(kept, complete.state);
+    const askFurther = createAskFurther(session, looked.options);
+    if (await hasRemovable(askFurther, looked)) return null;
+    const kept = await withOwnership(askFurther, looked.options, looked.live, newestVersion);
+    if (kept.defined.without(looked.live.rules).length > 0 || kept.left.isToMove) return null;
+    logUnknown(kept, looked.state);
     const ownership = kept.ownership && reportUnchanged(kept.ownership, newestVersion, kept.left);
     // The engine brings the table that is expected on it; this is the one that was found.
     const located = withRuleTable(onEngine(kept, engineOf(engine)), kept.ruleTable);
-    return { live: complete.live, ownership, options: located };
+    return { live: looked.live, ownership, options: located };
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
@@ -78,11 +86,11 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
 
 /** Whether there are rules to remove among those that were not read. */
 async function hasRemovable(
-  ask: ReturnType<typeof askAfterwards>,
+  askFurther: AskFurther,
   { options: { table, ruleTable }, live }: Looked,
 ): Promise<boolean> {
   if (table.duplicates !== 'remove' || ruleTable.isUnique || live.scope === 'whole') return false;
-  return ask((trx) => ruleTable.hasRemovable(trx));
+  return askFurther((trx) => ruleTable.hasRemovable(trx));
 }
 
 /** What is known after the message: so far, nothing is missing. */
@@ -126,7 +134,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   });
   if (results === null) return 'unclear';
   const [, [answer] = [], rows = [], ...missing] = results;
-  const found: Located & State = answer.found;
+  const found: BlockFindings & State = answer.found;
   if (found.candidates === 0) return null;
   const options = recogniseFound(given, found, rows);
   if (options === null) return 'unclear';
@@ -145,7 +153,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
  */
 function recogniseFound(
   given: ResolvedOptions,
-  { candidates, fetched, sql, path, shape }: Located,
+  { candidates, fetched, sql, path, shape }: BlockFindings,
   rows: readonly SelectedRow[],
 ): ResolvedOptions | null {
   if (candidates > 1) return null;
@@ -218,11 +226,11 @@ function isIncomplete(
 }
 
 /** Creates a function that runs further queries in a transaction of its own, for the few looks that need them. */
-export function askAfterwards(
+export function createAskFurther(
   session: Session,
   options: ResolvedOptions & Pick<TransactionLimits, 'endsSettings'>,
-) {
-  return <T>(ask: (trx: AnyTransaction) => Promise<T>): Promise<T> =>
+): AskFurther {
+  return (ask) =>
     inReadOnlyTransaction(createKysely(session, options), async (trx) => {
       await setSearchPath(trx, options.schema);
       return ask(trx);

@@ -1,9 +1,9 @@
+import type { OwnershipReport } from '../bootstrap-report.ts';
 import type { ClientLike } from '../database/client.ts';
 import { type LeftRules, NOTHING_LEFT, type ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { OwnershipReport } from '../report.ts';
 import { removeRules } from '../tables/change-rules.ts';
 import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';

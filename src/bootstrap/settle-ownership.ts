@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { VERSIONS } from '../../migrations/0004_ownership.ts';
+import type { OwnershipReport } from '../bootstrap-report.ts';
 import { hasTable, tableIn } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { asClient } from '../database/own-queries.ts';
@@ -15,7 +16,6 @@ import {
 import type { Ownership } from '../policy/ownership.ts';
 import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { KeptAwayRule, OwnershipReport } from '../report.ts';
 import { findMissing } from '../tables/insert.ts';
 import { lockTable } from '../tables/locks.ts';
 import {
@@ -27,6 +27,7 @@ import {
   recordRules,
 } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { KeptAwayRule } from '../verification-report.ts';
 import type { LivePolicy } from './read-policy.ts';
 import {
   type Changes,
@@ -122,6 +123,31 @@ async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promi
   return rows.length === 0 ? null : readNewestVersion(client, ruleTable);
 }
 
+/** If this version was bootstrapped before: moves users who got a retired role since then to the other role. */
+async function retireLate(
+  client: ClientLike,
+  options: ResolvedOptions,
+  newest: RecordedVersion | null,
+): Promise<Changes> {
+  const { ownership, ruleTable } = options;
+  if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
+  const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
+  if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
+  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
+}
+
+/** Whether an earlier run created or took over the table. Defined rules in it then count as inserted by a bootstrap. */
+async function wasBootstrapped(
+  trx: AnyTransaction,
+  { ruleTable, schema, packageMigrations }: ResolvedOptions,
+  { applied }: Migrated,
+): Promise<boolean> {
+  if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
+  const list = tableIn(schema, PACKAGE_LIST.tableName);
+  const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
+  return rows.length > 0;
+}
+
 /** Whether the database was bootstrapped with this version or a newer one, so that its changes were made. */
 export function isSettled({ version, changes }: Ownership, newest: RecordedVersion | null): boolean {
   if (newest === null || newest.version < version) return false;
@@ -174,10 +200,10 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
  * Returns the options for a policy that was read: without the defined rules that stay away, and with the rules that are
  * retired and still stored. Without a version, it returns the same options.
  *
- * @param ask runs queries on the database; called only if there is something to ask
+ * @param askFurther runs queries on the database; called only if there is something to ask
  */
 export async function withOwnership(
-  ask: AskFurther,
+  askFurther: AskFurther,
   options: ResolvedOptions,
   live: LivePolicy,
   newest: RecordedVersion | null,
@@ -190,13 +216,13 @@ export async function withOwnership(
       ? options
       : await withKeptAway(
           options,
-          await ask((trx) => findKeptAway(asClient(trx), options, newest, missing)),
+          await askFurther((trx) => findKeptAway(asClient(trx), options, newest, missing)),
         );
   if (!isSettled(ownership, newest) || isOlder(ownership, newest) || !changesSome(ownership)) return kept;
   const left =
     live.scope === 'whole'
       ? chooseLeft(live.rules, ownership)
-      : await ask((trx) => findLeft(asClient(trx), options));
+      : await askFurther((trx) => findLeft(asClient(trx), options));
   return { ...kept, left };
 }
 
@@ -233,29 +259,4 @@ async function findKeptAway(
     const hasVanished = known !== undefined && known.lastVersion === newest.version;
     return hasVanished && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
   });
-}
-
-/** Whether an earlier run created or took over the table. Defined rules in it then count as inserted by a bootstrap. */
-async function wasBootstrapped(
-  trx: AnyTransaction,
-  { ruleTable, schema, packageMigrations }: ResolvedOptions,
-  { applied }: Migrated,
-): Promise<boolean> {
-  if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
-  const list = tableIn(schema, PACKAGE_LIST.tableName);
-  const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
-  return rows.length > 0;
-}
-
-/** If this version was bootstrapped before: moves users who got a retired role since then to the other role. */
-async function retireLate(
-  client: ClientLike,
-  options: ResolvedOptions,
-  newest: RecordedVersion | null,
-): Promise<Changes> {
-  const { ownership, ruleTable } = options;
-  if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
-  const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
-  if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
-  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
 }

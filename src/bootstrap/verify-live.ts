@@ -3,7 +3,6 @@ import type { AskFurther } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
-import type { VerificationReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import {
   COUNTED_HOLDERS,
@@ -14,6 +13,7 @@ import {
 } from '../verification/drift.ts';
 import { explainRowOrder } from '../verification/row-order.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify-policy.ts';
+import type { VerificationReport } from '../verification-report.ts';
 import type { LivePolicy } from './read-policy.ts';
 
 /** How many findings of a kind are logged one by one. */

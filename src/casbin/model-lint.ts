@@ -189,13 +189,21 @@ function lintPatterns(matcher: string, text: string, locate: LocateDefinition): 
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
     const literal = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
     if (typeof literal !== 'string') return [];
-    const fault = name === 'ipMatch' ? findAddressFault(literal) : findThrownByPattern(name, literal);
+    const fault = findPatternFault(name, literal);
     if (fault === null) return [];
-    const given = formatText(literal);
-    const what = name === 'ipMatch' ? `address range ${given}, and` : `pattern ${given}, and Casbin throws:`;
-    const message = `matcher "${matcher}" gives ${name} the ${what} ${fault}. Correct it.`;
+    const message = `matcher "${matcher}" gives ${name} the ${fault}. Correct it.`;
     return [{ code: 'MODEL_INVALID', at: locate(matcher, name), message }];
   });
+}
+
+function findPatternFault(name: string, literal: string): string | null {
+  const given = formatText(literal);
+  if (name === 'ipMatch') {
+    const fault = findAddressFault(literal);
+    return fault === null ? null : `address range ${given}, and ${fault}`;
+  }
+  const thrown = findThrownByPattern(name, literal);
+  return thrown === null ? null : `pattern ${given}, and Casbin throws: ${thrown}`;
 }
 
 function lintEffects(model: Model, locate: LocateDefinition): Problem[] {

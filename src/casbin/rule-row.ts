@@ -1,7 +1,7 @@
 import { StoredRuleError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { RowId } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 
 /** A row of the `casbin` table, as selected: `rule` may be any JSON. */
 export interface RuleRow {

@@ -107,7 +107,7 @@ export function commandRunner(
     const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
     const { config, file } = await loadConfig(all, terminal);
     if (file !== null) origins.addConfig(config, file);
-    const given = { ...modelOf(all), ...placeOf(all) };
+    const given = { ...modelOf(all), ...tableOptionsOf(all) };
     origins.forget(Object.keys(given));
     const { databaseUrl, ...configured } = config;
     // A command without --policy reads that of the configuration itself if it needs it: it may be a module that fails.
@@ -216,6 +216,6 @@ function modelOf({ model }: DefinitionFlags): BootstrapOptions {
   return model === undefined ? {} : { model };
 }
 
-function placeOf({ schema, table }: DatabaseFlags): BootstrapOptions {
+function tableOptionsOf({ schema, table }: DatabaseFlags): BootstrapOptions {
   return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
 }

@@ -1,6 +1,6 @@
 import { type Command, CommanderError, Option } from 'commander';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
-import type { VerificationReport } from '../report.ts';
+import type { VerificationReport } from '../verification-report.ts';
 
 /** The exit codes of the process. */
 export const EXIT = {

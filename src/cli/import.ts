@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BootstrapReport } from '../report.ts';
+import type { BootstrapReport } from '../bootstrap-report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';

@@ -1,4 +1,4 @@
-import type { EngineName } from '../report.ts';
+import type { EngineName } from '../bootstrap-report.ts';
 import type { ClientLike } from './client.ts';
 
 /** What a bootstrap can rely on with a kind of server. */

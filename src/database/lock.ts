@@ -45,6 +45,14 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   await acquire(trx, "Kysely's Migrator", kyselys);
 }
 
+async function acquire(trx: AnyTransaction, owner: string, lock: RawBuilder<unknown>): Promise<void> {
+  try {
+    await lock.execute(trx);
+  } catch (error) {
+    throw errorCode(error) === SQLSTATE.LOCK_NOT_AVAILABLE ? new AdvisoryLockNotGranted(owner, error) : error;
+  }
+}
+
 /** Whether this session holds the lock of a bootstrap. */
 export async function holdsBootstrapLock(db: AnyKysely): Promise<boolean> {
   const { rows } = await sql`
@@ -60,14 +68,6 @@ export async function holdsBootstrapLock(db: AnyKysely): Promise<boolean> {
  */
 export function lockStatement(schema: string | undefined): string {
   return `pg_advisory_xact_lock(${LOCKS.BOOTSTRAP}, hashtext(${schema === undefined ? 'current_schema()' : quoteText(schema)}))`;
-}
-
-async function acquire(trx: AnyTransaction, owner: string, lock: RawBuilder<unknown>): Promise<void> {
-  try {
-    await lock.execute(trx);
-  } catch (error) {
-    throw errorCode(error) === SQLSTATE.LOCK_NOT_AVAILABLE ? new AdvisoryLockNotGranted(owner, error) : error;
-  }
 }
 
 /** Who holds one of the two advisory locks that a bootstrap waits for. */

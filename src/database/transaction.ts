@@ -1,5 +1,4 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
-import type { ClientLike } from './client.ts';
 import { DEFAULT_IDLE_MS, engineBehind } from './dialect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables in it belong to seeders and migrations too
@@ -53,13 +52,13 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
  * Puts the schema first on the search_path, and marks the transaction, so that {@link isSameTransaction} can tell
  * whether it is still open.
  */
-export async function settleTransaction(trx: AnyTransaction, schema: string): Promise<void> {
+export async function markTransaction(trx: AnyTransaction, schema: string): Promise<void> {
   if (!engineBehind(trx).hasSettings) return setSearchPath(trx, schema);
   await sql`select set_config(${MARKER}, ${searchPathExpression(schema)}, true)`.execute(trx);
 }
 
 /**
- * Whether the transaction that was settled is still the one that statements run in. False when somebody ended it.
+ * Whether the transaction that was marked is still the one that statements run in. False when somebody ended it.
  * Throws 25P02 when an error was swallowed and left it aborted. What follows works on the search_path from before: what
  * pg_dump writes empties it.
  */
@@ -67,7 +66,7 @@ export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
   if (!engineBehind(db).hasSettings) return true;
   const { rows } = await sql`
     select set_config('search_path', path, true)
-    from (select current_setting(${MARKER}, true) as path) settled
+    from (select current_setting(${MARKER}, true) as path) marked
     where path <> ''
   `.execute(db);
   return rows.length > 0;
@@ -126,39 +125,4 @@ export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Pr
   });
   await releaseLocks();
   return result;
-}
-
-/** What the journal records in addition to a change; an empty text for none. */
-export interface ChangeContext {
-  /** Who changes it, in the application's own words. */
-  readonly actor: string;
-  /** Why. */
-  readonly reason?: string | undefined;
-  /** The version of the definition with which a bootstrap makes the change. */
-  readonly release?: string | undefined;
-}
-
-/** Sets what the journal records with later changes of the transaction. It ends with the transaction. */
-export async function setChangeContext(
-  client: ClientLike,
-  { actor, reason, release }: ChangeContext,
-): Promise<void> {
-  await client.query(
-    `select
-      set_config('casbin_bootstrap.actor', $1, true),
-      set_config('casbin_bootstrap.reason', $2, true),
-      set_config('casbin_bootstrap.release', $3, true)`,
-    [actor, reason ?? '', release ?? ''],
-  );
-}
-
-/** Reads what is set now. */
-export async function readChangeContext(client: ClientLike): Promise<ChangeContext> {
-  const { rows } = await client.query(
-    `select
-      coalesce(current_setting('casbin_bootstrap.actor', true), '') as actor,
-      coalesce(current_setting('casbin_bootstrap.reason', true), '') as reason,
-      coalesce(current_setting('casbin_bootstrap.release', true), '') as release`,
-  );
-  return rows[0];
 }

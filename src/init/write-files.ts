@@ -28,16 +28,7 @@ export async function writeAll(
 ): Promise<WrittenFiles> {
   // All are read, and all questions asked, before any is written: until then the project stays as it is.
   const present = readAll(folder, files);
-  const created: ProjectFile[] = [];
-  const changed: ProjectFile[] = [];
-  const other = new Set<string>();
-  for (const file of files) {
-    const before = present.get(file.path);
-    if (file.about !== undefined && other.has(file.about)) continue;
-    if (before === undefined) created.push(file);
-    else if (before !== file.text && (await confirm(file))) changed.push(file);
-    else if (before !== file.text) other.add(file.path);
-  }
+  const { created, changed, other } = await chooseFiles(files, present, confirm);
   const manifest = addScripts(new Set(created.map(({ path }) => path)));
   const additions = manifest === null ? [] : [{ path: MANIFEST, text: manifest }];
   for (const file of additions) if (await confirm(file)) changed.push(file);
@@ -70,6 +61,25 @@ function readAll(folder: string, files: readonly ProjectFile[]): Map<string, str
   }
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return texts;
+}
+
+/** Which files are created, which existing ones are changed, as `confirm` agrees, and which keep another text. */
+async function chooseFiles(
+  files: readonly ProjectFile[],
+  present: ReadonlyMap<string, string>,
+  confirm: (file: ProjectFile) => boolean | Promise<boolean>,
+) {
+  const created: ProjectFile[] = [];
+  const changed: ProjectFile[] = [];
+  const other = new Set<string>();
+  for (const file of files) {
+    const before = present.get(file.path);
+    if (file.about !== undefined && other.has(file.about)) continue;
+    if (before === undefined) created.push(file);
+    else if (before !== file.text && (await confirm(file))) changed.push(file);
+    else if (before !== file.text) other.add(file.path);
+  }
+  return { created, changed, other };
 }
 
 /** The flag `wx` never replaces a file that somebody else has created meanwhile. */

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import { constraintCondition } from '../../migrations/0001_casbin.ts';
+import type { TakeoverReport } from '../bootstrap-report.ts';
 import { quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { adviseUnfilled, describeUnfilled, findUnfilledColumns } from '../database/unfilled-columns.ts';
 import { DatabaseError } from '../errors.ts';
-import type { TakeoverReport } from '../report.ts';
 
 const RULE_COLUMNS = {
   id: ['integer', 'bigint', 'smallint'],

@@ -1,8 +1,8 @@
 import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import type { ChangeContext } from '../database/change-context.ts';
 import type { Engine } from '../database/engine.ts';
-import type { ChangeContext } from '../database/transaction.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { MigrationList, Migrations } from '../migrator/migration.ts';
@@ -13,12 +13,12 @@ import type { Ownership } from '../policy/ownership.ts';
 import { toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { ProgressReporter } from '../progress.ts';
-import type { KeptAwayRule } from '../report.ts';
 import type { InsertedRows } from '../seeding/inserted-rows.ts';
 import { type PolicyRecords, policySeeder } from '../seeding/policy-seeder.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { KeptAwayRule } from '../verification-report.ts';
 import { type ResolvedPromises, resolveWithout } from './resolve-promises.ts';
 
 /** Stored rules that are retired, or name a retired role or a renamed one by its former name. */

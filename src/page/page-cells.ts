@@ -3,10 +3,10 @@ import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from '../verification/decide.ts';
 import { type Explain, explainer } from '../verification/explain-answer.ts';
 import { subjectOf } from '../verification/parts.ts';
+import type { Explanation, RowId } from '../verification-report.ts';
 import type { CELL_STATES, PageMatrix, PageRoute, PageRule } from './page-data.ts';
 import type { PagePolicy } from './page-policy.ts';
 

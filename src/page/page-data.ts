@@ -1,4 +1,4 @@
-import type { Decision, RowId, VerificationReport, VerificationWarning } from '../report.ts';
+import type { Decision, RowId, VerificationReport, VerificationWarning } from '../verification-report.ts';
 
 /** What a page shows, as plain data. */
 export interface PageData {

@@ -3,7 +3,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { RowId } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 
 /** The policy that a page is about. */
 export interface PagePolicy {

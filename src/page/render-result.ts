@@ -1,6 +1,11 @@
 import { explainAway } from '../render/ownership.ts';
 import { count, policyLine } from '../render/phrases.ts';
-import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationReport } from '../report.ts';
+import type {
+  DriftFinding,
+  KeptAwayRule,
+  VerificationFailure,
+  VerificationReport,
+} from '../verification-report.ts';
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
 

@@ -102,42 +102,76 @@ function findUnstorableRoles(definition: PolicyDefinition): Problem[] {
 }
 
 function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {
-  if (definition.retired === undefined && definition.renamed === undefined) return [];
-  const { retired = {}, renamed = { roles: {} } } = definition;
+  const { retired, renamed } = definition;
+  if (retired === undefined && renamed === undefined) return [];
+  const retiredRoles = retired?.roles ?? {};
+  const renamedRoles = renamed?.roles ?? {};
   const known = collectRoleNames(definition, defined);
   const findName = nearestFinder();
   const askFor = (name: string) => {
     const nearest = findName(name, known);
     return nearest === null ? null : `Did you mean ${formatText(nearest)}?`;
   };
-  const problems: Problem[] = [];
-  const refuse = (message: string, path: readonly string[]) =>
-    problems.push({ code: 'OWNERSHIP_CONTRADICTED', at: placeIn(definition, ...path), message });
-  for (const [role, { reassign }] of Object.entries(retired.roles ?? {})) {
-    const path = ['retired', 'roles', role];
-    const name = formatText(role);
-    if (known.has(role)) refuse(`role ${name} is retired, and defined as well. Remove one of the two.`, path);
-    if (reassign !== undefined && !known.has(reassign)) {
-      const remedy = askFor(reassign) ?? 'Name a defined role.';
-      const fact = `users of ${name} would get the role ${formatText(reassign)}, which is not defined.`;
-      refuse(`${fact} ${remedy}`, [...path, 'reassign']);
-    }
+  return [
+    ...Object.entries(retiredRoles).flatMap(([role, { reassign }]) =>
+      contradictRetired(role, reassign, known, askFor),
+    ),
+    ...Object.entries(renamedRoles).flatMap(([from, to]) =>
+      contradictRenamed(from, to, retiredRoles, known, askFor),
+    ),
+  ].map(({ path, message }) => {
+    return { code: 'OWNERSHIP_CONTRADICTED', at: placeIn(definition, ...path), message };
+  });
+}
+
+/** What contradicts the definition, and where. */
+interface Contradiction {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+function contradictRetired(
+  role: string,
+  reassign: string | undefined,
+  known: ReadonlySet<string>,
+  askFor: (name: string) => string | null,
+): Contradiction[] {
+  const path = ['retired', 'roles', role];
+  const name = formatText(role);
+  const found: Contradiction[] = [];
+  if (known.has(role)) {
+    found.push({ path, message: `role ${name} is retired, and defined as well. Remove one of the two.` });
   }
-  for (const [from, to] of Object.entries(renamed.roles)) {
-    const path = ['renamed', 'roles', from];
-    const [before, now] = [formatText(from), formatText(to)];
-    if (known.has(from)) {
-      const fact = `role ${before} is renamed, and still defined under its earlier name.`;
-      refuse(`${fact} Define it as ${now} alone.`, path);
-    }
-    if (!known.has(to)) {
-      refuse(`the role is renamed to ${now}, which is not defined. ${askFor(to) ?? 'Define it.'}`, path);
-    }
-    if (Object.hasOwn(retired.roles ?? {}, from)) {
-      refuse(`role ${before} is renamed, and retired as well. Remove one of the two.`, path);
-    }
+  if (reassign !== undefined && !known.has(reassign)) {
+    const fact = `users of ${name} would get the role ${formatText(reassign)}, which is not defined.`;
+    const remedy = askFor(reassign) ?? 'Name a defined role.';
+    found.push({ path: [...path, 'reassign'], message: `${fact} ${remedy}` });
   }
-  return problems;
+  return found;
+}
+
+function contradictRenamed(
+  from: string,
+  to: string,
+  retiredRoles: object,
+  known: ReadonlySet<string>,
+  askFor: (name: string) => string | null,
+): Contradiction[] {
+  const path = ['renamed', 'roles', from];
+  const [before, now] = [formatText(from), formatText(to)];
+  const messages: string[] = [];
+  if (known.has(from)) {
+    const fact = `role ${before} is renamed, and still defined under its earlier name.`;
+    messages.push(`${fact} Define it as ${now} alone.`);
+  }
+  if (!known.has(to)) {
+    const remedy = askFor(to) ?? 'Define it.';
+    messages.push(`the role is renamed to ${now}, which is not defined. ${remedy}`);
+  }
+  if (Object.hasOwn(retiredRoles, from)) {
+    messages.push(`role ${before} is renamed, and retired as well. Remove one of the two.`);
+  }
+  return messages.map((message) => ({ path, message }));
 }
 
 /** The roles of the definition, and the names that its rules give something to or take it from. */

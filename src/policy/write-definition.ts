@@ -22,9 +22,9 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
   const all = new RuleSet(rules);
   const distinct = rules.filter((rule, position) => all.indexOf(rule) === position);
   const isPermission = ({ ptype, values }: Rule) =>
-    form.permissions && ptype === 'p' && values.length === 3 && isNamed(values);
+    form.permissions && ptype === 'p' && values.length === 3 && hasNames(values);
   const isLink = ({ ptype, values }: Rule) =>
-    form.inheritance && ptype === 'g' && values.length === 2 && isNamed(values);
+    form.inheritance && ptype === 'g' && values.length === 2 && hasNames(values);
   const roles = new Map<string, RoleParts>();
   const roleCalled = (name: string) =>
     getOrAdd(roles, name, () => ({ inherits: [], permissions: new Map() }));
@@ -48,7 +48,7 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
 }
 
 /** A role form has no empty names. */
-function isNamed(values: readonly string[]): boolean {
+function hasNames(values: readonly string[]): boolean {
   return values.every((value) => value !== '');
 }
 

@@ -1,3 +1,4 @@
+import { listNames } from '../text.ts';
 import type {
   Decision,
   Explanation,
@@ -6,8 +7,7 @@ import type {
   RowOrder,
   VerificationFailure,
   VerificationReport,
-} from '../report.ts';
-import { listNames } from '../text.ts';
+} from '../verification-report.ts';
 import { andMore, count, policyLine } from './phrases.ts';
 import { renderTable, type TableColumn } from './table.ts';
 

@@ -1,5 +1,6 @@
-import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport } from '../report.ts';
+import type { BootstrapReport, OwnershipReport } from '../bootstrap-report.ts';
 import { escapeControls } from '../text.ts';
+import type { KeptAwayRule, VerificationReport } from '../verification-report.ts';
 import { andMore, count, policyLine } from './phrases.ts';
 import { renderTable } from './table.ts';
 

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { formatValue } from '../policy/rule.ts';
-import type { RuleOrigin } from '../report.ts';
+import type { RuleOrigin } from '../verification-report.ts';
 
 /** Whether to use terminal colours. */
 export interface Colors {

@@ -1,6 +1,6 @@
+import type { SeederReport } from '../bootstrap-report.ts';
 import type { BootstrapPlan } from '../plan-bootstrap.ts';
 import { formatValue } from '../policy/rule.ts';
-import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { escapeControls, shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
-import type { VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
+import type { VerificationReport } from '../verification-report.ts';
 import { count, type DatabaseLook, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 

@@ -1,4 +1,4 @@
-import type { BootstrapReport } from '../report.ts';
+import type { BootstrapReport } from '../bootstrap-report.ts';
 import { escapeControls } from '../text.ts';
 import { renderOwnership } from './ownership.ts';
 import { count, type DatabaseLook, duration, paint } from './phrases.ts';

@@ -1,5 +1,5 @@
-import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
+import type { VerificationFailure, VerificationReport } from '../verification-report.ts';
 import {
   renderAddedRules,
   renderDecisions,

@@ -1,10 +1,10 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
 import { ruleFieldsOf } from '../casbin/model.ts';
 import { quoteTable } from '../database/catalog.ts';
+import { readChangeContext, setChangeContext } from '../database/change-context.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import type { Needs } from '../database/privileges.ts';
-import { readChangeContext, setChangeContext } from '../database/transaction.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 import { completeOptions } from '../options/resolve.ts';

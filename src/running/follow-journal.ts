@@ -57,7 +57,7 @@ const TRIGGERS = `
 export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
   const { rows } = await client.query(
     `select to_regclass($3) is not null and (select count(*) = 4 ${TRIGGERS}) as journaled`,
-    [...placeOf(table), journalOf(table)],
+    [...triggerParameters(table), journalOf(table)],
   );
   return rows[0]?.journaled === true;
 }
@@ -80,7 +80,7 @@ export async function canBeFollowed(client: ClientLike, table: RuleTable): Promi
          select count(*) >= 3 ${TRIGGERS}
          and exists (select from pg_catalog.pg_proc where oid = tgfoid and strpos(prosrc, $4) > 0)
        ) as followed`,
-    [...placeOf(table), journalOf(table), recordedOf(table).values],
+    [...triggerParameters(table), journalOf(table), recordedOf(table).values],
   );
   return rows[0]?.followed === true;
 }
@@ -90,7 +90,7 @@ const IS_WHOLE = `
   and not exists (select from pg_catalog.pg_subscription_rel where srrelid = to_regclass($1))`;
 
 /** The parameters of {@link TRIGGERS}. */
-function placeOf({ sql, name }: RuleTable): [table: string, triggers: string[]] {
+function triggerParameters({ sql, name }: RuleTable): [table: string, triggers: string[]] {
   return [sql, triggersOf(name)];
 }
 
@@ -125,7 +125,7 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
         from ${journalOf(table)}
         where transaction >= pg_snapshot_xmin(pg_current_snapshot()) and source = $3
       ) as seen`,
-    [...placeOf(table), table.name],
+    [...triggerParameters(table), table.name],
   );
   const { floor, seen, first, ground } = rows[0];
   return { floor, seen, first, ground };
@@ -164,7 +164,7 @@ export async function followJournal(
     ) entry on true
     order by entry.id`;
   const { rows } = await client
-    .query(text, [...placeOf(table), floor, seen, table.name])
+    .query(text, [...triggerParameters(table), floor, seen, table.name])
     .catch((error: unknown) => {
       throw isAbsence(error) ? new OutOfStep('there is no journal any more') : error;
     });

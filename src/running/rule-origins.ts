@@ -3,8 +3,8 @@ import { isRuleValues } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
-import type { RuleOrigin } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { RuleOrigin } from '../verification-report.ts';
 import { valuesOf } from './journal.ts';
 
 /** Who added each rule, if it is known. */

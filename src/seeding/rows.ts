@@ -6,22 +6,6 @@ import { reasonOf } from '../text.ts';
 /** One row: column → value. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Whether a value is an object of columns; callers may give anything. */
-function isRow(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The key of a row as one string: equal for rows with equal keys. */
-function identityOf(row: Row, key: readonly string[]): string {
-  const [only = '', ...others] = key;
-  return others.length === 0 ? keyText(row[only]) : JSON.stringify(key.map((column) => keyText(row[column])));
-}
-
-function keyText(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(encode(value)) : String(value);
-}
-
 /** The columns by which the log names a row. */
 export function pickKey(row: Row, key: readonly string[]): Row {
   return Object.fromEntries(key.map((column) => [column, row[column]]));
@@ -133,6 +117,11 @@ function checkRow(
   return unfit.length > 0 || key.length === 0 ? unfit : findDuplicate(row, index, key, first);
 }
 
+/** Whether a value is an object of columns; callers may give anything. */
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function findUnfit(row: Row, index: number): readonly Problem[] {
   let problems = SOUND;
   for (const column of Object.keys(row)) {
@@ -157,6 +146,17 @@ function findDuplicate(
   }
   const message = `it has the same ${key.map(formatText).join(', ')} as rows[${other}]. Remove one of them.`;
   return [{ code: 'ROW_DUPLICATE', at: `rows[${index}]`, message }];
+}
+
+/** The key of a row as one string: equal for rows with equal keys. */
+function identityOf(row: Row, key: readonly string[]): string {
+  const [only = '', ...others] = key;
+  return others.length === 0 ? keyText(row[only]) : JSON.stringify(key.map((column) => keyText(row[column])));
+}
+
+function keyText(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' ? JSON.stringify(encode(value)) : String(value);
 }
 
 /** Why a value can't be stored in any column; null if it can be. */

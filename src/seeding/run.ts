@@ -1,7 +1,7 @@
+import type { SeederReport } from '../bootstrap-report.ts';
 import { asClient } from '../database/own-queries.ts';
 import { requireSameTransaction, StepFailure } from '../database/step-failure.ts';
 import type { ProgressReporter, ReportDone } from '../progress.ts';
-import type { SeederReport } from '../report.ts';
 import { type CasbinAdapter, createAdapterOf } from '../tables/adapter.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { InsertedRows } from './inserted-rows.ts';

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'casbin';
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
+import type { EngineName } from '../bootstrap-report.ts';
 import { rulesOf } from '../casbin/model.ts';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
@@ -11,7 +12,6 @@ import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { EngineName } from '../report.ts';
 import {
   type Connection,
   connectionOf,

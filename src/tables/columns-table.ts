@@ -1,4 +1,5 @@
 import { casbinRule } from '../../migrations/0001_casbin_rule.ts';
+import type { TakeoverReport } from '../bootstrap-report.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import type { Engine } from '../database/engine.ts';
@@ -7,34 +8,20 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { hasDuplicates, removeDuplicates } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId, TakeoverReport } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
+import { allColumns, ColumnsLookup, type IndexedColumns, type TableIndex } from './columns-lookup.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
 /** What the catalog says about such a table. */
-export interface ColumnsFacts {
+export interface ColumnsFacts extends IndexedColumns {
   readonly engine: Engine;
   readonly name: string;
   readonly schema?: string | undefined;
-  readonly sql: string;
-  readonly identity: 'id' | 'ctid';
   readonly identityType: string;
-  readonly ptype: ValueColumn;
-  /** The columns of the values, in order. */
-  readonly values: readonly ValueColumn[];
-  /** The columns of each index that can find equal values, in order; null for an expression. */
-  readonly indexes: readonly TableIndex[];
   /** Whether a bootstrap removes rules that are stored more than once. */
   readonly removesDuplicates: boolean;
   readonly isMissing: boolean;
-}
-
-/** An index of a table, over all of its rows. */
-export interface TableIndex {
-  readonly unique: boolean;
-  /** Whether uniqueness may be checked later than by the statement. */
-  readonly deferrable: boolean;
-  readonly columns: readonly (string | null)[];
 }
 
 /** The columns of the values as a jsonb array of texts. */
@@ -64,6 +51,7 @@ export class ColumnsTable implements RuleTable {
   readonly #indexes: readonly TableIndex[];
   readonly #removesDuplicates: boolean;
   readonly #isMissing: boolean;
+  readonly #lookup: ColumnsLookup;
 
   constructor(facts: ColumnsFacts) {
     const { name, schema, identity, identityType, ptype, values, indexes, removesDuplicates } = facts;
@@ -80,6 +68,7 @@ export class ColumnsTable implements RuleTable {
     this.onConflict = this.#describeConflict();
     this.#removesDuplicates = removesDuplicates;
     this.#isMissing = facts.isMissing;
+    this.#lookup = new ColumnsLookup(facts);
   }
 
   /**
@@ -149,7 +138,7 @@ export class ColumnsTable implements RuleTable {
   }
 
   selectRows(ids: readonly RowId[]): string {
-    return selectById(this, this.#all, ids);
+    return selectById(this, allColumns(this.identity), ids);
   }
 
   ptype(row: string): string {
@@ -230,68 +219,20 @@ export class ColumnsTable implements RuleTable {
     return `case when ${isBehind} then coalesce(${required}, ${asOthers}) else ${given} end`;
   }
 
-  /** The columns of a row for an outer query: `*` does not include `ctid`. */
-  get #all(): string {
-    return this.identity === 'ctid' ? 'ctid, *' : '*';
-  }
-
   rowsWith(position: 0 | 1, value: string): string {
-    const name = this.#values[position]?.name ?? '';
-    const condition = `${name} = ${value}`;
-    if (this.#hasIndexOn(name))
-      return `lateral (select ${this.#all} from ${this.sql} where ${condition} offset 0)`;
-    if (this.#hasIndexOn(this.#ptype.name, name)) return this.#rowsOfEachPtype(condition);
-    // Without an index, a join reads the table once; a look-up would read it once for each name.
-    return `lateral (select ${this.#all} from ${this.sql} where ${condition})`;
+    return this.#lookup.rowsWith(position, value);
   }
 
   get rowsWithoutFirst(): string {
-    const [first] = this.#values;
-    const isEmpty = `(${first?.name} is null or ${first?.name} = '')`;
-    if (!this.#hasIndexOn(this.#ptype.name, first?.name ?? ''))
-      return `(select ${this.#all} from ${this.sql} where ${isEmpty})`;
-    return `(
-      select ${this.#all} from ${this.sql} where ${this.#ptype.name} is null and ${isEmpty}
-      union all
-      select * from ${this.#rowsOfEachPtype(isEmpty)} found
-    )`;
+    return this.#lookup.rowsWithoutFirst;
+  }
+
+  get missingIndex(): string | null {
+    return this.#lookup.missingIndex;
   }
 
   hasFirst(row: string): string {
     return `${row}.${this.#values[0]?.name} <> ''`;
-  }
-
-  /**
-   * PostgreSQL uses an index that begins with the ptype only for known ptypes, so the query names those that are
-   * stored.
-   */
-  #rowsOfEachPtype(condition: string): string {
-    const ptype = this.#ptype.name;
-    return `lateral (
-      with recursive stored (ptype) as (
-        (select ${ptype} from ${this.sql} where ${ptype} is not null order by ${ptype} limit 1)
-        union all
-        select (select ${ptype} from ${this.sql} where ${ptype} > stored.ptype order by ${ptype} limit 1)
-        from stored
-        where stored.ptype is not null
-      )
-      select of_ptype.*
-      from stored
-      cross join lateral (
-        select ${this.#all} from ${this.sql} where ${ptype} = stored.ptype and ${condition} offset 0
-      ) of_ptype
-      offset 0
-    )`;
-  }
-
-  get missingIndex(): string | null {
-    const first = this.#values[0]?.name ?? '';
-    if (this.#hasIndexOn(first) || this.#hasIndexOn(this.#ptype.name, first)) return null;
-    return `create index on ${this.sql} (${this.#ptype.name}, ${first});`;
-  }
-
-  #hasIndexOn(...names: readonly string[]): boolean {
-    return this.#indexes.some(({ columns }) => names.every((name, position) => columns[position] === name));
   }
 
   findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[] {

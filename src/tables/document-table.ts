@@ -8,8 +8,8 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { takeOver } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId } from '../report.ts';
 import { escapeControls } from '../text.ts';
+import type { RowId } from '../verification-report.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
 /** The table of casbin-pg-adapter: a rule is an array of texts, and the stock schema has an index on each value. */

@@ -108,49 +108,6 @@ function refuseSimilar(shape: TableShape, { name }: RuleTable, engine: Engine): 
   );
 }
 
-/** Citus does not take our statements on such a table, and can't keep it unique on rules. */
-function refuseParts({ sql }: RuleTable): never {
-  throw new DatabaseError(
-    'TABLE_DISTRIBUTED',
-    `Table ${sql} is distributed over the nodes of Citus, where rules can't be kept unique. Nothing was changed. Make it a table of one node (select undistribute_table(${quoteText(sql)})), and then, if every node should read it, a reference table (create_reference_table).`,
-  );
-}
-
-function findNamed(
-  shape: TableShape | undefined,
-  schema: string | undefined,
-  choice: TableChoice,
-  engine: Engine,
-): FoundTable {
-  if (shape === undefined) return { table: expectTable(choice, schema, engine), isMissing: true };
-  const table = requireIdentity(recognise(shape, choice, engine), shape);
-  if (!(table instanceof Misshapen)) return { table, isMissing: false };
-  throw new DatabaseError(
-    'TABLE_SHAPE',
-    `Table ${shape.sql} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
-  );
-}
-
-function requireIdentity(table: RuleTable | Misshapen, { isView, sql }: TableShape): RuleTable | Misshapen {
-  if (!isView || table instanceof Misshapen || table.identity === 'id') return table;
-  throw new DatabaseError(
-    'TABLE_SHAPE',
-    `${sql} is a view without a column "id", so its rows can't be told apart. Nothing was changed. Add the id of the table behind it, or name that table by the table option.`,
-  );
-}
-
-/** The table to create if the database has none. */
-export function expectTable(
-  { name, layout }: TableChoice,
-  schema: string | undefined,
-  engine: Engine = POSTGRESQL,
-): RuleTable {
-  // Not every engine has jsonb columns and unique constraints on them.
-  const usual = !engine.commitsDdl && (name === undefined || name === 'casbin') ? 'document' : 'columns';
-  if ((layout ?? usual) === 'document') return new DocumentTable(name, schema, undefined, engine);
-  return futureColumnsTable(name ?? 'casbin_rule', schema, engine);
-}
-
 /**
  * Chooses the only table that holds rules. An empty `casbin` beside it is refused too: the application may read it by
  * now, or an earlier release of this library may have made it.
@@ -192,6 +149,49 @@ function tableOption({ name }: RuleTable): string {
 function describeCount(count: number): string {
   if (count === 0) return 'empty';
   return count === 1 ? '1 row' : `${count} rows`;
+}
+
+/** Citus does not take our statements on such a table, and can't keep it unique on rules. */
+function refuseParts({ sql }: RuleTable): never {
+  throw new DatabaseError(
+    'TABLE_DISTRIBUTED',
+    `Table ${sql} is distributed over the nodes of Citus, where rules can't be kept unique. Nothing was changed. Make it a table of one node (select undistribute_table(${quoteText(sql)})), and then, if every node should read it, a reference table (create_reference_table).`,
+  );
+}
+
+function findNamed(
+  shape: TableShape | undefined,
+  schema: string | undefined,
+  choice: TableChoice,
+  engine: Engine,
+): FoundTable {
+  if (shape === undefined) return { table: expectTable(choice, schema, engine), isMissing: true };
+  const table = requireIdentity(recognise(shape, choice, engine), shape);
+  if (!(table instanceof Misshapen)) return { table, isMissing: false };
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `Table ${shape.sql} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+  );
+}
+
+function requireIdentity(table: RuleTable | Misshapen, { isView, sql }: TableShape): RuleTable | Misshapen {
+  if (!isView || table instanceof Misshapen || table.identity === 'id') return table;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `${sql} is a view without a column "id", so its rows can't be told apart. Nothing was changed. Add the id of the table behind it, or name that table by the table option.`,
+  );
+}
+
+/** The table to create if the database has none. */
+export function expectTable(
+  { name, layout }: TableChoice,
+  schema: string | undefined,
+  engine: Engine = POSTGRESQL,
+): RuleTable {
+  // Not every engine has jsonb columns and unique constraints on them.
+  const usual = !engine.commitsDdl && (name === undefined || name === 'casbin') ? 'document' : 'columns';
+  if ((layout ?? usual) === 'document') return new DocumentTable(name, schema, undefined, engine);
+  return futureColumnsTable(name ?? 'casbin_rule', schema, engine);
 }
 
 interface PlacedShape extends TableShape {

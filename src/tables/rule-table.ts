@@ -1,10 +1,11 @@
+import type { TakeoverReport } from '../bootstrap-report.ts';
 import type { RowSource } from '../casbin/rule-row.ts';
 import type { Engine } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId, TakeoverReport } from '../report.ts';
+import type { RowId } from '../verification-report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
 export type Layout = 'document' | 'columns';

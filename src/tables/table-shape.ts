@@ -1,7 +1,8 @@
 import { COLUMNS, typeExpression } from '../database/catalog.ts';
 import type { Engine } from '../database/engine.ts';
 import type { ValueColumn } from './columns-fit.ts';
-import { ColumnsTable, type TableIndex } from './columns-table.ts';
+import type { TableIndex } from './columns-lookup.ts';
+import { ColumnsTable } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
 import type { SelectedRow } from './live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';

@@ -13,9 +13,9 @@ import type {
 } from '../policy/definition.ts';
 import { formatValue } from '../policy/rule.ts';
 import { renderExplanation } from '../render/explanation.ts';
-import type { Decision } from '../report.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { explainByEnforcer } from '../verification/decision-explanation.ts';
+import type { Decision } from '../verification-report.ts';
 
 /** A request as a test gives it, before the model is known. */
 export type GivenRequest = readonly (string | object)[];

@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
-import type { Decision } from '../report.ts';
 import { kindOf } from '../text.ts';
 import { PAST } from '../verification/decide.ts';
+import type { Decision } from '../verification-report.ts';
 import {
   askEnforcer,
   type EnforcerSource,

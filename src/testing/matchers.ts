@@ -1,4 +1,4 @@
-import type { Decision } from '../report.ts';
+import type { Decision } from '../verification-report.ts';
 import { askEnforcer, explainAnswer, type GivenRequest, isEnforcer } from './ask-enforcer.ts';
 
 /** The `this` of a matcher in Vitest and Jest, as far as ours use it. */

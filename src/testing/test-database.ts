@@ -1,10 +1,10 @@
 import type { Enforcer } from 'casbin';
 import { bootstrapDatabase } from '../bootstrap.ts';
+import type { BootstrapReport } from '../bootstrap-report.ts';
 import { createEnforcer } from '../create-enforcer.ts';
 import { createEmbeddedPool, type EmbeddedPool } from '../embedded/pool.ts';
 import { replaceOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
-import type { BootstrapReport } from '../report.ts';
 
 /** As for {@link bootstrapDatabase}; `dryRun` is ignored. */
 export type TestDatabaseOptions = BootstrapOptions;

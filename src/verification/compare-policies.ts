@@ -3,7 +3,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Decision, Explanation } from '../report.ts';
+import type { Decision, Explanation } from '../verification-report.ts';
 import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from './decide.ts';
 import { mergeSorted } from './expectations.ts';
 import { explainer } from './explain-answer.ts';

@@ -4,7 +4,7 @@ import type { StoredRule } from '../casbin/rule-row.ts';
 import { formatRule, type Rule, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
-import type { Decision, Explanation, VerificationFailure } from '../report.ts';
+import type { Decision, Explanation, VerificationFailure } from '../verification-report.ts';
 import { type Difference, findCauses, partFinder } from './causes.ts';
 import {
   type Answer,

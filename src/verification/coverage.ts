@@ -4,7 +4,7 @@ import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Rule, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { Coverage } from '../report.ts';
+import type { Coverage } from '../verification-report.ts';
 import { findNeeded } from './causes.ts';
 import type { Answer } from './decide.ts';
 import { roleRoutes } from './explain-answer.ts';

@@ -6,7 +6,7 @@ import { matcherOf } from '../casbin/model.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { Decision } from '../report.ts';
+import type { Decision } from '../verification-report.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** An answer of the enforcer, and the values of the `p` rule that decided it, if one did. */
@@ -40,7 +40,7 @@ export async function createDecider(
   if (configureEnforcer === undefined) return createSlicingDecider(enforcer, toAnswer);
   return {
     index: null,
-    decide: (request) => enforcer.enforceEx(...request).then(toAnswer, toError),
+    decide: (request) => enforcer.enforceEx(...request).then(toAnswer, answerOfError),
   };
 }
 
@@ -79,7 +79,7 @@ function createSlicingDecider(enforcer: Enforcer, toAnswer: ReturnType<typeof an
       try {
         return toAnswer(enforcer.enforceExSync(...request));
       } catch (error) {
-        return toError(error);
+        return answerOfError(error);
       }
     },
   };
@@ -101,7 +101,7 @@ function answerReader(model: Model): (answer: unknown) => Answer {
   };
 }
 
-function toError(error: unknown): Answer {
+function answerOfError(error: unknown): Answer {
   return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };
 }
 

@@ -7,7 +7,7 @@ import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Decision, RowId, RuleOrigin } from '../report.ts';
+import type { Decision, RowId, RuleOrigin } from '../verification-report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { type Answer, PAST } from './decide.ts';
 import { explainer } from './explain-answer.ts';

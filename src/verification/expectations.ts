@@ -1,5 +1,5 @@
 import type { Request } from '../policy/definition.ts';
-import type { Decision } from '../report.ts';
+import type { Decision } from '../verification-report.ts';
 import { type Answer, type Decider, decisionOf } from './decide.ts';
 import { Matrix } from './request-matrix.ts';
 

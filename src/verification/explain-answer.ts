@@ -15,7 +15,7 @@ import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Explanation, RowId } from '../report.ts';
+import type { Explanation, RowId } from '../verification-report.ts';
 import type { Answer } from './decide.ts';
 import { subjectOf } from './parts.ts';
 import { FEW_SUBJECTS } from './request-matrix.ts';

@@ -6,8 +6,8 @@ import { usabilityCheck } from '../casbin/rule-usability.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { IntegrityFinding } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { IntegrityFinding } from '../verification-report.ts';
 
 /**
  * Checks whether each stored rule can be read back as written, by our adapter and by the stock one.

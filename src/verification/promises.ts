@@ -7,7 +7,7 @@ import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
-import type { Coverage, Decision, VerificationWarning } from '../report.ts';
+import type { Coverage, Decision, VerificationWarning } from '../verification-report.ts';
 import { CoverageMeter } from './coverage.ts';
 import {
   type Answer,

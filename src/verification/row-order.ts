@@ -6,8 +6,8 @@ import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction, AskFurther } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { RowId, VerificationFailure, VerificationReport } from '../report.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
+import type { RowId, VerificationFailure, VerificationReport } from '../verification-report.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows it writes no statements, because a person has to read them before they are run. */

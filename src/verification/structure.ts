@@ -13,7 +13,7 @@ import {
   isFollowedByDefault,
 } from '../policy/hierarchy.ts';
 import { type Rule, toLine } from '../policy/rule.ts';
-import type { IntegrityFinding } from '../report.ts';
+import type { IntegrityFinding } from '../verification-report.ts';
 
 type StoredLink = Link<StoredRule>;
 

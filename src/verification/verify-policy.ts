@@ -15,7 +15,7 @@ import type {
   VerificationReport,
   VerificationScope,
   VerificationWarning,
-} from '../report.ts';
+} from '../verification-report.ts';
 import { aboutRule, compareDecisions, describeMissing, noDifferences } from './compare.ts';
 import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';

@@ -10,7 +10,7 @@ import {
 } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { formatRule, formatText, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
-import type { Coverage, VerificationWarning } from '../report.ts';
+import type { Coverage, VerificationWarning } from '../verification-report.ts';
 import { findMisspeltRoles } from './misspelt-names.ts';
 
 /** Warns of what a verification by these expectations does not prove, although a reader may believe that it does. */

@@ -5,8 +5,8 @@ import { POSTGRESQL } from '../../src/database/engine.ts';
 import { type BootstrapOptions, bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
 import { findRuleTable } from '../../src/tables/find-rule-table.ts';
 import { readRulesOfRoles } from '../../src/tables/move-rules.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { copyDatabase, createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 
 /** A bootstrapped database with 200,000 assignments. To insert them into ten indexes takes long, so it is done once. */
 const createLarge = () =>

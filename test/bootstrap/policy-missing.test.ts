@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { refuseForgottenPolicy } from '../../src/bootstrap/read-policy.ts';
+import { refuseForgottenPolicy } from '../../src/bootstrap/policy-missing.ts';
 import { createKysely } from '../../src/database/dialect.ts';
 import { withSession } from '../../src/database/session.ts';
 import { inWriteTransaction } from '../../src/database/transaction.ts';
@@ -10,7 +10,6 @@ import {
   defaultPolicy,
   definePolicy,
   type Migration,
-  type Seeder,
   verifyDatabase,
 } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
@@ -19,6 +18,7 @@ import { createDatabase } from '../support/database.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, untilBlocked } from './database-state.fixture.ts';
 import { UNCONSTRAINED } from './stock-adapter.fixture.ts';
+import { createWaitingSeeder } from './waiting-seeder.fixture.ts';
 
 const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
 
@@ -112,24 +112,9 @@ describe('a bootstrap without a policy', () => {
   test('decides when another instance has seeded its policy, not before', async () => {
     const database = await createDatabase();
     const pool = database.pool();
-    let reached = () => {};
-    const inTheMiddle = new Promise<void>((resolve) => {
-      reached = resolve;
-    });
-    let goOn = () => {};
-    const gate = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    const slow: Seeder = {
-      name: 'slow',
-      async seed() {
-        reached();
-        await gate;
-        return { inserted: 0, existing: 0 };
-      },
-    };
-    const first = bootstrapDatabase(pool, { policy, seeders: [slow] });
-    await inTheMiddle;
+    const { seeder, begun, goOn } = createWaitingSeeder();
+    const first = bootstrapDatabase(pool, { policy, seeders: [seeder] });
+    await begun;
     const second = failureOf(() => bootstrapDatabase(pool));
     await untilBlocked(pool);
     goOn();

@@ -8,10 +8,10 @@ import {
   planBootstrap,
   verifyDatabase,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 import { CLERK, FIRST, openVersioned, VIEWER } from './versions.fixture.ts';

@@ -8,10 +8,10 @@ import {
   VerificationError,
   verifyDatabase,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 import { CLERK, FIRST, openVersioned } from './versions.fixture.ts';
 
@@ -168,18 +168,12 @@ describe.each(LAYOUTS)('a version after revocations, on a table of layout $name'
 
   test('refuses a policy in which something is allowed that must never be, as its denying rule stays away', async () => {
     const { bootstrap, change } = await open();
-    const model = newModelFromString(`
-      [request_definition]
-      r = sub, obj, act
-      [policy_definition]
-      p = sub, obj, act, eft
-      [role_definition]
-      g = _, _
-      [policy_effect]
-      e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
-      [matchers]
-      m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
-    `);
+    const model = newModelFromString(
+      modelText({
+        p: 'sub, obj, act, eft',
+        e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+      }),
+    );
     const rules = [
       ['p', 'viewer', 'invoices', 'read', 'allow'],
       ['p', 'viewer', 'invoices', 'write', 'allow'],

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Seeder } from '../../src/index.ts';
+import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, snapshot, untilBlocked } from './database-state.fixture.ts';
+import { createWaitingSeeder } from './waiting-seeder.fixture.ts';
 
 const LOCK_OF_PUBLIC = `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`;
 
@@ -27,24 +28,9 @@ describe('two schemas of one database', () => {
   test('do not wait for each other', async () => {
     const database = await createDatabase();
     const pool = database.pool();
-    let inTheMiddle = () => {};
-    const reached = new Promise<void>((resolve) => {
-      inTheMiddle = resolve;
-    });
-    let goOn = () => {};
-    const gate = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    const slow: Seeder = {
-      name: 'slow',
-      async seed() {
-        inTheMiddle();
-        await gate;
-        return { inserted: 0, existing: 0 };
-      },
-    };
-    const first = bootstrapDatabase(pool, { schema: 'one', seeders: [slow] });
-    await reached;
+    const { seeder, begun, goOn } = createWaitingSeeder();
+    const first = bootstrapDatabase(pool, { schema: 'one', seeders: [seeder] });
+    await begun;
 
     await expect(bootstrapDatabase(pool, { schema: 'two' })).resolves.toMatchObject({ changed: true });
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });

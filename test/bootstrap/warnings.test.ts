@@ -1,10 +1,10 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, createAdapter, verifyDatabase } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { readRules } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 

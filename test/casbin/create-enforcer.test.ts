@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, StoredRuleError } from '../../src/index.ts';
 import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 const DENY_OVERRIDES = modelOf('sub, obj, act, eft', '!some(where (p.eft == deny))');
 const OPTIONS = {
@@ -19,18 +19,9 @@ const OPTIONS = {
 };
 
 function modelOf(policy: string, effect: string, object = 'r.obj == p.obj'): Model {
-  return newModelFromString(`
-    [request_definition]
-    r = sub, obj, act
-    [policy_definition]
-    p = ${policy}
-    [role_definition]
-    g = _, _
-    [policy_effect]
-    e = ${effect}
-    [matchers]
-    m = g(r.sub, p.sub) && ${object} && r.act == p.act
-  `);
+  return newModelFromString(
+    modelText({ p: policy, e: effect, m: `g(r.sub, p.sub) && ${object} && r.act == p.act` }),
+  );
 }
 
 async function bootstrapped() {

@@ -1,7 +1,7 @@
 import { DefaultRoleManager, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer, listFunctions, roleAsker } from '../../src/casbin/enforcer.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 const model = newModelFromString(modelText({ g: ['g = _, _', 'g2 = _, _, _'] }));
 

@@ -13,7 +13,7 @@ import {
   splitMatcher,
 } from '../../src/casbin/matcher.ts';
 import { linkedTokens } from '../../src/casbin/scope.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 // As Casbin stores matchers: with `_` for the dot.
 const RBAC = 'g(r_sub, p_sub) && r_obj == p_obj && r_act == p_act';

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));

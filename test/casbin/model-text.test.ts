@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 /** Problems of a sound model with these lines after its matcher, which is in line 11. */
 function problemsAfter(...lines: readonly string[]) {

@@ -7,7 +7,7 @@ import {
   ruleLengthsOf,
   tokensOf,
 } from '../../src/casbin/model.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 describe('a model without definitions', () => {
   test('is reported with each definition that it lacks, by the name of its section', () => {

@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { findParseFault, limitingConjuncts, otherRoleCalls } from '../../src/casbin/matcher.ts';
 import { reachableScope } from '../../src/casbin/scope.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 test.each<[string, { ptype: string; request: string }[]]>([
   ['g(p_sub, r_sub) && g2(lower(r_obj), p_obj)', ['g:sub', 'g2:obj'].map(toCall)],

@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { findUnusableRules, usabilityCheck } from '../../src/casbin/rule-usability.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 describe('a rule', () => {
   test.each([

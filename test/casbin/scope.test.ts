@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { reachableScope, sliceScope } from '../../src/casbin/scope.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from './models.fixture.ts';
 
 const RULES = [
   { ptype: 'p', values: ['viewer', 'data', 'read'] },

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
 
 test('casbin-bootstrap diff compares files and the database, and fails as --fail-on says', async () => {

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { defaultModelPath } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createFolder } from '../support/folder.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
 
 test('casbin-bootstrap lint reports problems with their places, and fails', async () => {

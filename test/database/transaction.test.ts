@@ -7,9 +7,9 @@ import {
   type AnyTransaction,
   inWriteTransaction,
   isSameTransaction,
+  markTransaction,
   readAndReleaseLocks,
   searchPathExpression,
-  settleTransaction,
   stayAwake,
 } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
@@ -73,7 +73,7 @@ describe('a marked transaction', () => {
       const db = createKysely(session);
       await inWriteTransaction(db, async (trx) => {
         expect(await isSameTransaction(trx)).toBe(false);
-        await settleTransaction(trx, 'public');
+        await markTransaction(trx, 'public');
         expect(await isSameTransaction(trx)).toBe(true);
         expect(await isSameTransaction(db)).toBe(true);
         await session.client.query('commit; begin');

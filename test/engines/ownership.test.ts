@@ -8,16 +8,8 @@ import {
   type Seeder,
   verifyDatabase,
 } from '../../src/index.ts';
+import { FIRST } from '../bootstrap/versions.fixture.ts';
 import { SIMULATED, type Simulation, simulate } from './engines.fixture.ts';
-
-const FIRST = {
-  version: 1,
-  roles: {
-    viewer: { permissions: { invoices: ['read'] } },
-    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-    intern: { inherits: ['viewer'], permissions: { notes: ['write'] } },
-  },
-} satisfies PolicyDefinition;
 
 const SECOND = {
   version: 2,

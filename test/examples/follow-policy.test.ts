@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, defaultPolicy, type PoolLike } from '../../src/index.ts';
 import { listen } from '../bootstrap/notification.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 
 interface Following {
@@ -99,16 +100,14 @@ test("Casbin's own reload denies a valid request for as long as it takes", async
 });
 
 test("Casbin's own reload allows a forbidden request for as long, where what nothing denies is allowed", async () => {
-  const model = newModelFromString(`
-    [request_definition]
-    r = sub, obj, act
-    [policy_definition]
-    p = sub, obj, act, eft
-    [policy_effect]
-    e = !some(where (p.eft == deny))
-    [matchers]
-    m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
-  `);
+  const model = newModelFromString(
+    modelText({
+      p: 'sub, obj, act, eft',
+      g: [],
+      e: '!some(where (p.eft == deny))',
+      m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act',
+    }),
+  );
   const options = { model, policy: { rules: [['p', 'eve', 'accounts', 'write', 'deny']] }, seeders: [] };
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, options);

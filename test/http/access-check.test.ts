@@ -5,20 +5,10 @@ import { createRequires } from '../../src/express/index.ts';
 import { createAccessCheck, type RefusalLog } from '../../src/http/access-check.ts';
 import type { DecidingEnforcer, Found, RequestParts } from '../../src/http/access-options.ts';
 import { definePolicy } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 const model = (request: string, policy: string, role: string, matcher: string) =>
-  newModelFromString(`
-[request_definition]
-r = ${request}
-[policy_definition]
-p = ${policy}
-[role_definition]
-g = ${role}
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = ${matcher}
-`);
+  newModelFromString(modelText({ r: request, p: policy, g: [`g = ${role}`], m: matcher }));
 
 const plain = () =>
   model('sub, obj, act', 'sub, obj, act', '_, _', 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act');

@@ -8,8 +8,8 @@ import {
   type ProblemCode,
 } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 
 const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
 const expectationsOf = async (options: BootstrapOptions) =>

@@ -1,5 +1,6 @@
 import { newModel } from 'casbin';
 import { describe, expect, test } from 'vitest';
+import { modelText } from '../casbin/models.fixture.ts';
 import { cellLines, INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 
 describe('the matrix of a page', () => {
@@ -278,18 +279,14 @@ describe('who has the roles of a page', () => {
 
   test('is reported by domain', async () => {
     const model = newModel();
-    model.loadModelFromText(`
-[request_definition]
-r = sub, dom, obj, act
-[policy_definition]
-p = sub, dom, obj, act
-[role_definition]
-g = _, _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act
-`);
+    model.loadModelFromText(
+      modelText({
+        r: 'sub, dom, obj, act',
+        p: 'sub, dom, obj, act',
+        g: ['g = _, _, _'],
+        m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
+      }),
+    );
     const rules = [
       ['p', 'clerk', 't1', 'x', 'read'],
       ['p', 'clerk', 't2', 'x', 'read'],
@@ -357,17 +354,6 @@ function modelOf(
   request = 'sub, obj, act',
 ) {
   const model = newModel();
-  model.loadModelFromText(`
-[request_definition]
-r = ${request}
-[policy_definition]
-p = ${rule}
-[role_definition]
-g = _, _
-[policy_effect]
-e = ${effect}
-[matchers]
-m = ${matcher}
-`);
+  model.loadModelFromText(modelText({ r: request, p: rule, e: effect, m: matcher }));
   return model;
 }

@@ -7,6 +7,7 @@ import type { PagePolicy } from '../../src/page/page-policy.ts';
 import { renderResult } from '../../src/page/render-result.ts';
 import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { pageOf, stored } from './page.fixture.ts';
 
 const GENEROUS = { roles: 100, permissions: 100, cells: 100 };
@@ -61,18 +62,14 @@ describe('a page of a large policy', () => {
 
   test('draws 24 hierarchies, and counts the others', async () => {
     const model = newModel();
-    model.loadModelFromText(`
-[request_definition]
-r = sub, dom, obj
-[policy_definition]
-p = sub, dom, obj
-[role_definition]
-g = _, _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj
-`);
+    model.loadModelFromText(
+      modelText({
+        r: 'sub, dom, obj',
+        p: 'sub, dom, obj',
+        g: ['g = _, _, _'],
+        m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj',
+      }),
+    );
     const rules = Array.from({ length: 30 }, (_, n) => [
       ['p', 'clerk', `t${n}`, 'x'],
       ['g', 'boss', 'clerk', `t${n}`],

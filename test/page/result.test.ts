@@ -3,7 +3,7 @@ import { withoutUsers } from '../../src/page/collect-page.ts';
 import type { PageData, PageRole } from '../../src/page/page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from '../../src/page/render-result.ts';
 import { renderRoles } from '../../src/page/render-roles.ts';
-import type { VerificationReport } from '../../src/report.ts';
+import type { VerificationReport } from '../../src/verification-report.ts';
 import { INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 import { shopPage } from './shop.fixture.ts';
 

@@ -1,6 +1,7 @@
 import { newModel } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { definePolicy, domainsModelPath, policyToSvg } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 describe('an SVG of a policy', () => {
   test('has each role once, an arrow for each link, and roles that inherit nothing', async () => {
@@ -67,16 +68,7 @@ describe('an SVG of a policy', () => {
     const svg = await policyToSvg({ rules });
     expect(svg).toContain('401 names: too many for a picture.');
     expect(svg).not.toContain('class="node');
-    const model = newModel(`
-[request_definition]
-r = sub
-[policy_definition]
-p = sub
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = r.sub == p.sub
-`);
+    const model = newModel(modelText({ r: 'sub', p: 'sub', g: [], m: 'r.sub == p.sub' }));
     expect(await policyToSvg({ rules: [] }, { model })).toContain('The policy has no roles.');
   });
 });

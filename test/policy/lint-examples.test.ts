@@ -1,7 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { type BootstrapOptions, lintPolicy } from '../../src/index.ts';
-import { modelText, rule } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule } from '../verification/verify.fixture.ts';
 
 /** The matchers of this model, without the subject. */
 function modelOf(matcher: string, parts: Parameters<typeof modelText>[0] = {}) {

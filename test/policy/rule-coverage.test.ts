@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { coverageToLcov, testPolicy } from '../../src/index.ts';
 import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { POLICY } from './policy-tests.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
 

@@ -11,7 +11,7 @@ import {
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { formatRule } from '../../src/policy/rule.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { loadProblems, writeTemporary } from './temporary-file.ts';
 
 const pool = { connect: () => Promise.reject(new Error('no database is needed')) };
@@ -226,18 +226,14 @@ test('a request per domain that the definition decides differently is reported',
 });
 
 const DOMAINS_MODEL = (request: string, rule: string, links: string) =>
-  newModelFromString(`
-    [request_definition]
-    r = ${request}
-    [policy_definition]
-    p = ${rule}
-    [role_definition]
-    g = ${links}
-    [policy_effect]
-    e = some(where (p.eft == allow))
-    [matchers]
-    m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act
-  `);
+  newModelFromString(
+    modelText({
+      r: request,
+      p: rule,
+      g: [`g = ${links}`],
+      m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
+    }),
+  );
 
 test('a model without domains is refused in two sentences, however many tenants there are', async () => {
   const tenants = Array.from({ length: 10_000 }, (_, n) => `tenant${n}`);

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type PolicyTestFilter, testPolicy } from '../../src/index.ts';
 import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { POLICY, TESTS, testText } from './policy-tests.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
 

@@ -5,7 +5,7 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { findDiffering } from '../../src/verification/compare.ts';
 import { createDecider } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 /** More requests than are decided one by one: 100 roles and nobody × 150 permissions. */
 const rules = Array.from({ length: 150 }, (_, n) => {

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import type { BootstrapOptions } from '../../src/options.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, failureOf, problemsOf, refusalOf } from './refusal.fixture.ts';
@@ -359,16 +360,9 @@ test.each<[string, BootstrapOptions]>([
 });
 
 test('a policy of the wrong shape, or that can not be read, is not replaced by the default policy', async () => {
-  const model = newModelFromString(`
-[request_definition]
-r = sub, obj
-[policy_definition]
-p = sub, obj
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = r.sub == p.sub && r.obj == p.obj
-`);
+  const model = newModelFromString(
+    modelText({ r: 'sub, obj', p: 'sub, obj', g: [], m: 'r.sub == p.sub && r.obj == p.obj' }),
+  );
   for (const [policy, place] of [
     [5, 'policy'],
     ['none.yaml', 'none.yaml'],

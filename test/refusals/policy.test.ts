@@ -2,6 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { domainsModelPath } from '../../src/index.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';
 
@@ -65,16 +66,9 @@ describe('a rule that the model has no place for', () => {
   });
 
   test('is refused for each rule of a policy of another model', async () => {
-    const model = newModelFromString(`
-      [request_definition]
-      r = sub, obj
-      [policy_definition]
-      p = sub, obj
-      [policy_effect]
-      e = some(where (p.eft == allow))
-      [matchers]
-      m = r.sub == p.sub && r.obj == p.obj
-    `);
+    const model = newModelFromString(
+      modelText({ r: 'sub, obj', p: 'sub, obj', g: [], m: 'r.sub == p.sub && r.obj == p.obj' }),
+    );
     const problems = await problemsOf({ model });
     expect(problems).toHaveLength(16);
   });
@@ -193,18 +187,14 @@ describe('a role', () => {
   });
 
   test('is checked by domain where there are domains', async () => {
-    const model = newModelFromString(`
-      [request_definition]
-      r = sub, dom, obj
-      [policy_definition]
-      p = sub, dom, obj
-      [role_definition]
-      g = _, _, _
-      [policy_effect]
-      e = some(where (p.eft == allow))
-      [matchers]
-      m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj
-    `);
+    const model = newModelFromString(
+      modelText({
+        r: 'sub, dom, obj',
+        p: 'sub, dom, obj',
+        g: ['g = _, _, _'],
+        m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj',
+      }),
+    );
     const rules = [
       ['g', 'a', 'b', 'one'],
       ['g', 'b', 'a', 'two'],

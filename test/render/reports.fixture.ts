@@ -1,4 +1,5 @@
-import type { BootstrapReport, VerificationFailure, VerificationReport } from '../../src/report.ts';
+import type { BootstrapReport } from '../../src/bootstrap-report.ts';
+import type { VerificationFailure, VerificationReport } from '../../src/verification-report.ts';
 
 /** The verification of the default policy, all well, with what differs. */
 export function verification(parts: Partial<VerificationReport> = {}): VerificationReport {

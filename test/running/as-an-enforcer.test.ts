@@ -1,8 +1,8 @@
 import { EnforceContext, type Enforcer, getLogger, newEnforcer, newModelFromString, setLogger } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createLiveEnforcer, type LiveEnforcerOptions } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 
 const DOM = 'sub, dom, obj, act';
 const MODELS = [

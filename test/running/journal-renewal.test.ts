@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { type Kysely, sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
-  changePolicy,
   createLiveEnforcer,
   type JournalEntry,
   planBootstrap,
@@ -342,167 +340,6 @@ test('the journal has a value column that a migration of the same bootstrap adds
   expect(entry?.values).toEqual(['a', '', '', '', '', '', '', 'h']);
 });
 
-test('a table whose rows changed without a trigger is read anew by a live enforcer', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' });
-  await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'ALICE', 'user')`);
-  await using live = await createLiveEnforcer(pool, { table: 'casbin_rule' });
-  await pool.query('alter table casbin_rule alter column v0 type text using lower(v0)');
-  await live.caughtUp();
-  expect(await live.enforce('alice', 'accounts', 'read')).toBe(true);
-  expect(await live.enforce('ALICE', 'accounts', 'read')).toBe(false);
-});
-
-test('a change under another name is seen by a live enforcer, although it is recorded under that name', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, RECORDED);
-  await using live = await createLiveEnforcer(pool);
-  expect(live.state.by).toBe('journal');
-  await pool.query(`
-    begin;
-    alter table casbin rename to other;
-    delete from other where rule ->> 0 = 'readonly';
-    alter table other rename to casbin;
-    commit
-  `);
-  await live.caughtUp();
-  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
-});
-
-test('rows of partitions and of tables that inherit are seen by a live enforcer, although no trigger records them', async () => {
-  const pool = (await createDatabase()).pool();
-  const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
-  await pool.query(`
-    create schema parted;
-    create table parted.casbin_rule (id bigint, ptype varchar, ${columns}) partition by list (ptype);
-    create table parted.permissions partition of parted.casbin_rule for values in ('p');
-    create table parted.others partition of parted.casbin_rule default
-  `);
-  await bootstrapDatabase(pool, { ...RECORDED, schema: 'parted' });
-  await bootstrapDatabase(pool, { ...RECORDED, schema: 'inherited', table: 'casbin_rule' });
-  await using parted = await createLiveEnforcer(pool, { schema: 'parted' });
-  await using inherited = await createLiveEnforcer(pool, { schema: 'inherited' });
-  expect([parted.state.by, inherited.state.by]).toEqual(['reload', 'journal']);
-
-  await pool.query(`
-    create table inherited.more () inherits (inherited.casbin_rule);
-    insert into parted.permissions (ptype, v0, v1, v2) values ('p', 'eve', 'accounts', 'read');
-    insert into inherited.more (id, ptype, v0, v1, v2) values (1000, 'p', 'eve', 'accounts', 'read')
-  `);
-  for (const live of [parted, inherited]) {
-    await live.caughtUp();
-    expect(await live.enforce('eve', 'accounts', 'read')).toBe(true);
-  }
-  const client = await pool.connect();
-  const by = { actor: 'root', schema: 'parted' };
-  const change = await changePolicy(client, { assign: [['carol', 'user']] }, by);
-  client.release();
-  expect(change.journaled, 'what is written to the table itself is recorded').toBe(true);
-});
-
-test('what is deleted through a table that the rule table inherits from is seen by a live enforcer', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, RECORDED);
-  await pool.query(`insert into casbin (ptype, rule) values ('g', '["zed", "user"]')`);
-  await using live = await createLiveEnforcer(pool);
-  await pool.query(`
-    create table everything (id int not null, ptype text, rule jsonb);
-    alter table casbin inherit everything
-  `);
-  await live.caughtUp();
-  expect(live.state.by).toBe('reload');
-  await pool.query(`delete from everything where rule ->> 0 = 'zed'`);
-  await live.caughtUp();
-  expect(await live.getRolesForUser('zed')).toEqual([]);
-});
-
-test('a role can not have the journal record what it writes to a table of its own', async () => {
-  const database = await createDatabase();
-  const pool = database.pool();
-  await bootstrapDatabase(pool, RECORDED);
-  const role = await database.createRole();
-  await pool.query(`grant usage on schema public to ${role.name}; grant select on casbin to ${role.name}`);
-  await using live = await createLiveEnforcer(pool);
-  const forger = await database.pool({ connectionString: role.url }).connect();
-  await forger.query('create temporary table casbin (ptype text, rule jsonb)');
-  const forged = forger.query(
-    `create trigger forged after insert on casbin referencing new table as new_rows
-     for each statement execute function public.casbin_bootstrap_journal_casbin()`,
-  );
-  await expect(forged).rejects.toMatchObject({ code: '42501' });
-  await forger.query(`insert into casbin values ('p', '["mallory", "accounts", "delete"]')`);
-  forger.release(true);
-  await live.caughtUp();
-  expect(await live.enforce('mallory', 'accounts', 'delete')).toBe(false);
-});
-
-test('what a session writes without triggers is read when a trigger is made anew, as documented', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, RECORDED);
-  await using live = await createLiveEnforcer(pool);
-  const loader = await pool.connect();
-  await loader.query('set session_replication_role = replica');
-  await loader.query(`delete from casbin where rule ->> 0 = 'readonly'`);
-  loader.release(true);
-  await live.caughtUp();
-  expect(await live.enforce('readonly', 'accounts', 'read'), 'it can not know').toBe(true);
-
-  const documented = await readFile('docs/running.md', 'utf8');
-  const [, remedy = ''] = /by making a trigger anew: `([^`]+)`/.exec(documented) ?? [];
-  await pool.query(remedy);
-  await live.caughtUp();
-  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
-  expect(live.state.by).toBe('journal');
-});
-
-test('a journal whose function anybody may execute, as after a restore without privileges, is closed again', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, RECORDED);
-  await pool.query('grant execute on function casbin_bootstrap_journal_casbin() to public');
-  expect((await bootstrapDatabase(pool, RECORDED)).migrations).toHaveLength(1);
-  const { rows } = await pool.query(
-    `select has_function_privilege('public', 'casbin_bootstrap_journal_casbin()', 'execute') as open`,
-  );
-  expect(rows).toEqual([{ open: false }]);
-});
-
-test('a journal whose function a role has opened to another one is closed to both', async () => {
-  const database = await createDatabase();
-  const pool = database.pool();
-  await bootstrapDatabase(pool, RECORDED);
-  const [first, second] = [await database.createRole(), await database.createRole()];
-  const record = 'function casbin_bootstrap_journal_casbin()';
-  await pool.query(`grant execute on ${record} to ${first.name} with grant option`);
-  const own = database.pool({ connectionString: first.url });
-  await own.query(`grant execute on ${record} to ${second.name}`);
-  expect((await bootstrapDatabase(pool, RECORDED)).migrations).toHaveLength(1);
-  const { rows } = await pool.query(
-    `select role from unnest($1::text[]) role
-     where has_function_privilege(role, 'casbin_bootstrap_journal_casbin()', 'execute')`,
-    [[first.name, second.name]],
-  );
-  expect(rows).toEqual([]);
-});
-
-test('a journal whose function other roles may execute by default privileges is closed', async () => {
-  const pool = (await createDatabase()).pool();
-  const { rows: roles } = await pool.query('select current_user as name');
-  const role = `e_default_${process.pid}`;
-  await pool.query(`create role ${role}`);
-  try {
-    await pool.query(`alter default privileges grant execute on functions to ${role}`);
-    await bootstrapDatabase(pool, RECORDED);
-    const { rows } = await pool.query(
-      `select array_agg(a.grantee::regrole::text) as may
-       from pg_proc p, aclexplode(p.proacl) a where p.oid = 'casbin_bootstrap_journal_casbin'::regproc`,
-    );
-    expect(rows).toEqual([{ may: [roles[0].name] }]);
-    await expect(bootstrapDatabase(pool, RECORDED)).resolves.toMatchObject({ changed: false });
-  } finally {
-    await pool.query(`drop owned by ${role}; drop role ${role}`);
-  }
-});
-
 test('a journal of a partitioned table is made again as well', async () => {
   const pool = (await createDatabase()).pool();
   const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
@@ -515,21 +352,6 @@ test('a journal of a partitioned table is made again as well', async () => {
   expect((await bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' })).migrations).toHaveLength(1);
   await pool.query(`insert into casbin_rule (ptype, v0, v6) values ('p', 'a', 'g')`);
   expect((await readJournal(pool, { limit: 1 }))[0]?.values).toEqual(['a', '', '', '', '', '', 'g']);
-});
-
-test('a live enforcer reads all rules where entries were removed together with what they say', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, RECORDED);
-  await using live = await createLiveEnforcer(pool);
-  await pool.query(`
-    begin;
-    delete from casbin where rule ->> 0 = 'readonly';
-    truncate casbin_bootstrap_journal restart identity;
-    insert into casbin (ptype, rule) values ('g', '["alice", "user"]');
-    commit
-  `);
-  await live.caughtUp();
-  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
 });
 
 test.each(['view', 'materialized view'])('a %s has no journal, and the error says so', async (kind) => {

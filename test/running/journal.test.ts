@@ -1,12 +1,11 @@
 import pg from 'pg';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
   createAdapter,
   explainDecision,
   InvalidOptionsError,
   type JournalEntry,
-  pruneJournal,
   readJournal,
 } from '../../src/index.ts';
 import { readJournalState } from '../../src/running/journal.ts';
@@ -261,66 +260,6 @@ test('empty values are read as they are stored: at the end of a document, and ne
   expect(other?.values).toEqual(['user', '', '', 'x']);
 });
 
-test('the origin of a rule is its newest entry, also where another writer wrote empty values', async () => {
-  const pool = (await createDatabase()).pool();
-  const options = { ...NO_PROVIDERS, table: 'casbin_rule' };
-  await bootstrapDatabase(pool, options);
-  await pool.query(`
-    insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', 'reports', 'read', '', '', '', '');
-    delete from casbin_rule where v1 = 'reports';
-    set application_name = 'second';
-    insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`);
-  const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
-  expect(explained.granted).toMatchObject([{ application: 'second' }]);
-});
-
-test.each(['casbin', 'casbin_rule'])(
-  'the origin of a rule in %s is the newest entry of it, and unknown if the rule was not written since',
-  async (table) => {
-    const pool = (await createDatabase()).pool({ max: 1 });
-    await bootstrapDatabase(pool, { ...NO_PROVIDERS, table });
-    const adapter = createAdapter(pool, { table });
-    const rule = ['user', 'reports', 'read'];
-    const add = async (application: string) => {
-      await pool.query(`set application_name = ${application}`);
-      await adapter.addPolicy('p', 'p', rule);
-    };
-    const unrecorded = async (work: () => Promise<unknown>) => {
-      await pool.query(`alter table ${table} disable trigger user`);
-      await work();
-      await pool.query(`alter table ${table} enable trigger user`);
-    };
-    const origin = async () =>
-      (await explainDecision(pool, rule, { table })).granted.map(({ application }) => application);
-
-    await add('first');
-    expect(await origin()).toEqual(['first']);
-    await adapter.removePolicy('p', 'p', rule);
-    await add('second');
-    expect(await origin()).toEqual(['second']);
-    await adapter.removePolicy('p', 'p', rule);
-    await unrecorded(() => add('third'));
-    expect(await origin()).toEqual([]);
-
-    await adapter.removePolicy('p', 'p', rule);
-    await add('fourth');
-    await pool.query(`truncate ${table}`);
-    await unrecorded(() => add('fifth'));
-    expect(await origin()).toEqual([]);
-  },
-);
-
-test('the origin of a rule is an entry about its own table', async () => {
-  const pool = (await createDatabase()).pool({ max: 1 });
-  for (const table of ['casbin_rule', 'policies']) {
-    await bootstrapDatabase(pool, { ...NO_PROVIDERS, table: { name: table, layout: 'columns' } });
-    await pool.query(`set application_name = ${table}`);
-    await pool.query(`insert into ${table} (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`);
-  }
-  const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
-  expect(explained.granted).toMatchObject([{ application: 'casbin_rule' }]);
-});
-
 test('a table of any name is recorded, and its name is never code', async () => {
   const database = await createDatabase();
   const pool = database.pool();
@@ -364,67 +303,6 @@ test('the journal of a named table is found beside a temporary table of that nam
   const pool = database.pool({ max: 1 });
   await pool.query('create temporary table casbin (note text)');
   expect(await readJournal(pool, { table: 'casbin' })).toHaveLength(16);
-});
-
-test('old entries are pruned, except the newest of them', async () => {
-  const database = await createDatabase();
-  const pool = database.pool();
-  const schema = 'app';
-  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema });
-  await pool.query(`update app.casbin_bootstrap_journal set at = at - interval '2 days' where id <= 10`);
-  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
-
-  expect(await pruneJournal(pool, { olderThan, schema })).toBe(9);
-  expect((await readJournal(pool, { schema })).map(({ id }) => id)).toEqual(
-    Array.from({ length: 7 }, (_, index) => String(index + 10)),
-  );
-  expect(await pruneJournal(pool, { olderThan, schema })).toBe(0);
-});
-
-test('of old entries, those of the latest transaction stay, also where an earlier one committed later', async () => {
-  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
-  await pool.query(`update casbin_bootstrap_journal
-    set at = at - interval '2 days', transaction = case when id > 6 then '5'::xid8 else transaction end
-    where id <= 10`);
-  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
-  expect(await pruneJournal(pool, { olderThan })).toBe(5);
-  expect(await readJournal(pool)).toMatchObject(
-    Array.from({ length: 11 }, (_, index) => ({ id: String(index + 6) })),
-  );
-});
-
-test('nothing is pruned behind an entry that stays, nor a change at that very time', async () => {
-  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
-  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
-  await pool.query(
-    `update casbin_bootstrap_journal
-      set at = $1::timestamptz + case when id = 6 then '1 hour' when id = 10 then '0' else '-1 day' end::interval`,
-    [olderThan],
-  );
-  expect(await pruneJournal(pool, { olderThan })).toBe(4);
-  await pool.query('delete from casbin_bootstrap_journal where id = 6');
-  expect(await pruneJournal(pool, { olderThan })).toBe(3);
-  expect((await readJournal(pool, { limit: 7 })).map(({ id }) => id)).toEqual(
-    Array.from({ length: 7 }, (_, index) => String(index + 10)),
-  );
-});
-
-test('the last hour is not pruned', async () => {
-  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
-  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
-  await expect(pruneJournal(pool, { olderThan: minutesAgo(59) })).rejects.toMatchObject({
-    problems: [{ at: 'olderThan', message: expect.stringContaining('more than an hour ago') }],
-  });
-  expect(await pruneJournal(pool, { olderThan: minutesAgo(61) })).toBe(0);
-});
-
-test('the last hour is that of the server, whatever the clock here says', async () => {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool(), NO_PROVIDERS);
-  const ahead = Date.now() + 2 * 3_600_000;
-  const clock = vi.spyOn(Date, 'now').mockReturnValue(ahead);
-  onTestFinished(() => clock.mockRestore());
-  expect(await pruneJournal(database.pool(), { olderThan: new Date(ahead - 3_700_000) })).toBe(0);
 });
 
 test('wrong filters and a missing journal are reported at once', async () => {

@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../../src/casbin/enforcer.ts';
 import { LiveRules } from '../../src/running/live-rules.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 const MANY = 150_000;
 

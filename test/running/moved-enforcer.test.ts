@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type LiveEnforcerOptions } from '../../src/index.ts';
 import type { MovedEnforcer } from '../../src/running/moved-enforcer.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { follow, openJournaled, withMore } from './live.fixture.ts';
 
 describe('a live enforcer', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Rule } from '../../src/index.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 /** A policy, changes of it, and whom it is asked about. */
 export interface SliceWorld {

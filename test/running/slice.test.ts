@@ -7,9 +7,9 @@ import {
   type LiveEnforcerOptions,
 } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 import { follow, NEVER_MS } from './live.fixture.ts';
 
 const OUT_OF_SLICE = { name: 'BootstrapError', code: 'OUT_OF_SLICE' };

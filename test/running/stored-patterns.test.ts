@@ -2,21 +2,11 @@ import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, createLiveEnforcer, type LiveEnforcer } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
 function modelWith(call: string) {
-  return newModelFromString(`
-    [request_definition]
-    r = sub, obj, act
-    [policy_definition]
-    p = sub, obj, act
-    [role_definition]
-    g = _, _
-    [policy_effect]
-    e = some(where (p.eft == allow))
-    [matchers]
-    m = g(r.sub, p.sub) && r.act == p.act && ${call}
-  `);
+  return newModelFromString(modelText({ m: `g(r.sub, p.sub) && r.act == p.act && ${call}` }));
 }
 
 async function open(call: string) {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { rbacModel } from '../casbin/models.fixture.ts';
+import { rbacModel, rbacModelWith } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
 import { countRules, manyRules, storedRules, unindexableValue, untilWaiting } from './rule-table.fixture.ts';
@@ -12,15 +12,6 @@ const pool = database.pool();
 beforeAll(() => createLayouts(pool));
 
 const TOO_LONG = unindexableValue();
-
-function modelOf(rules: string[][]) {
-  const model = rbacModel();
-  model.model
-    .get('p')
-    ?.get('p')
-    ?.policy.push(...rules);
-  return model;
-}
 
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
@@ -100,7 +91,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       const model = rbacModel();
       await adapter.loadPolicy(model);
       expect(model.getPolicy('p', 'p')).toEqual([['before'], ['new'], ['added']]);
-      await adapter.savePolicy(modelOf([['saved']]));
+      await adapter.savePolicy(rbacModelWith([['saved']]));
       expect(await storedRules(pool, layout.table)).toEqual([
         ['p', 'before'],
         ['p', 'old'],
@@ -114,7 +105,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       const adapter = createAdapter(client, layout.options);
       await client.query('begin');
       await adapter.addPolicy('p', 'p', ['kept']);
-      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+      await expect(adapter.savePolicy(rbacModelWith([['a'], [TOO_LONG]]))).rejects.toMatchObject({
         code: 'RULE_TOO_LONG',
       });
       await adapter.addPolicy('p', 'p', ['after']);
@@ -141,9 +132,9 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
 
     it('opens and ends a transaction of its own when there is none', async () => {
       const adapter = createAdapter(client, layout.options);
-      await adapter.savePolicy(modelOf([['saved']]));
+      await adapter.savePolicy(rbacModelWith([['saved']]));
       await adapter.updatePolicy('p', 'p', ['saved'], ['updated']);
-      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+      await expect(adapter.savePolicy(rbacModelWith([['a'], [TOO_LONG]]))).rejects.toMatchObject({
         code: 'RULE_TOO_LONG',
       });
       expect(await storedRules(pool, layout.table)).toEqual([['p', 'updated']]);
@@ -156,8 +147,8 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       ];
       await client.query('begin');
       const [, failed] = await Promise.allSettled([
-        adapter.savePolicy(modelOf([['a'], ['b']])),
-        another.savePolicy(modelOf([['c'], [TOO_LONG]])),
+        adapter.savePolicy(rbacModelWith([['a'], ['b']])),
+        another.savePolicy(rbacModelWith([['c'], [TOO_LONG]])),
         adapter.updatePolicy('p', 'p', ['b'], ['d']),
         another.addPolicy('p', 'p', ['e']),
       ]);
@@ -172,7 +163,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
 
     it('needs nothing of it but a query method', async () => {
       const adapter = createAdapter({ query: (text, values) => client.query(text, values) }, layout.options);
-      await adapter.savePolicy(modelOf([['saved']]));
+      await adapter.savePolicy(rbacModelWith([['saved']]));
       expect(await storedRules(pool, layout.table)).toEqual([['p', 'saved']]);
     });
 
@@ -193,11 +184,11 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       const adapter = createAdapter(client, layout.options);
       const savepoint = () => client.query('rollback to savepoint casbin_bootstrap_adapter');
       await client.query('begin');
-      await adapter.savePolicy(modelOf([['saved']]));
+      await adapter.savePolicy(rbacModelWith([['saved']]));
       await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
       await client.query('rollback');
       await client.query('begin');
-      await expect(adapter.savePolicy(modelOf([[TOO_LONG]]))).rejects.toMatchObject({
+      await expect(adapter.savePolicy(rbacModelWith([[TOO_LONG]]))).rejects.toMatchObject({
         code: 'RULE_TOO_LONG',
       });
       await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
@@ -207,7 +198,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     it('says that a transaction is aborted, or only reads', async () => {
       const adapter = createAdapter(client, layout.options);
       const calls = [
-        () => adapter.savePolicy(modelOf([['saved']])),
+        () => adapter.savePolicy(rbacModelWith([['saved']])),
         () => adapter.addPolicy('p', 'p', ['a']),
         () => adapter.removePolicy('p', 'p', ['a']),
         () => adapter.removeFilteredPolicy('p', 'p', 0, 'a'),
@@ -272,7 +263,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       const adapter = createAdapter({ connect: () => single.connect() }, layout.options);
       await Promise.all([
         adapter.addPolicies('p', 'p', manyRules(10)),
-        adapter.savePolicy(modelOf([['saved']])),
+        adapter.savePolicy(rbacModelWith([['saved']])),
         adapter.loadPolicy(rbacModel()),
       ]);
       expect(single.totalCount).toBe(1);
@@ -282,7 +273,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     it('returns the client, out of any transaction, when a call fails', async () => {
       const single = database.pool({ max: 1 });
       const adapter = createAdapter(single, layout.options);
-      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+      await expect(adapter.savePolicy(rbacModelWith([['a'], [TOO_LONG]]))).rejects.toMatchObject({
         code: 'RULE_TOO_LONG',
       });
       await adapter.addPolicy('p', 'p', ['after']);
@@ -307,7 +298,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
         },
         layout.options,
       );
-      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+      await expect(adapter.savePolicy(rbacModelWith([['a'], [TOO_LONG]]))).rejects.toMatchObject({
         code: 'RULE_TOO_LONG',
       });
       expect(single.totalCount).toBe(0);
@@ -322,7 +313,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       const blocker = await pool.connect();
       await blocker.query('begin');
       await blocker.query(`lock table ${layout.table} in access exclusive mode`);
-      const saving = adapter.savePolicy(modelOf([['lost']]));
+      const saving = adapter.savePolicy(rbacModelWith([['lost']]));
       const failure = expect(saving).rejects.toMatchObject({
         code: 'CONNECTION_LOST',
         cause: { code: '57P01' },

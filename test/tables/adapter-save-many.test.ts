@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { rbacModel } from '../casbin/models.fixture.ts';
+import { rbacModelWith } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 import { LAYOUTS } from './layouts.fixture.ts';
 import { fingerprint, manyRules, storedRules, unindexableValue } from './rule-table.fixture.ts';
@@ -12,22 +12,13 @@ const MANY = 40_000;
 const database = useDatabase();
 const pool = database.pool();
 
-function modelOf(rules: string[][]) {
-  const model = rbacModel();
-  model.model
-    .get('p')
-    ?.get('p')
-    ?.policy.push(...rules);
-  return model;
-}
-
 it.each(LAYOUTS)(
   'saves 40,000 rules, and keeps them when the next save fails on its last rule, in a table of layout $name',
   async (layout) => {
     await layout.create(pool);
     const adapter = createAdapter(pool, layout.options);
     const rules = manyRules(MANY);
-    await adapter.savePolicy(modelOf(rules));
+    await adapter.savePolicy(rbacModelWith(rules));
     expect(
       isDeepStrictEqual(
         await storedRules(pool, layout.table),
@@ -36,7 +27,7 @@ it.each(LAYOUTS)(
     ).toBe(true);
     const saved = await fingerprint(pool, layout.table);
     const spoilt = [...rules.toReversed(), [unindexableValue()]];
-    await expect(adapter.savePolicy(modelOf(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
+    await expect(adapter.savePolicy(rbacModelWith(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
     expect(await fingerprint(pool, layout.table)).toBe(saved);
   },
   180_000,

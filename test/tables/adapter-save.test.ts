@@ -1,7 +1,7 @@
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { aclModel, rbacModel, twofoldModel } from '../casbin/models.fixture.ts';
+import { aclModel, rbacModel, rbacModelWith, twofoldModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
 import { countRules, manyRules, storedRules } from './rule-table.fixture.ts';
@@ -10,15 +10,6 @@ const database = useDatabase();
 const pool = database.pool();
 
 beforeAll(() => createLayouts(pool));
-function modelOf(rules: string[][]) {
-  const model = rbacModel();
-  model.model
-    .get('p')
-    ?.get('p')
-    ?.policy.push(...rules);
-  return model;
-}
-
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
@@ -77,7 +68,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 
   it('saves a rule once that a model holds twice', async () => {
-    await createAdapter(pool, layout.options).savePolicy(modelOf([['a'], ['b'], ['a']]));
+    await createAdapter(pool, layout.options).savePolicy(rbacModelWith([['a'], ['b'], ['a']]));
     expect(await storedRules(pool, layout.table)).toEqual([
       ['p', 'a'],
       ['p', 'b'],
@@ -95,7 +86,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     const adapter = createAdapter(pool, layout.options);
     const policies = ['x', 'y'].map((name) => manyRules(500).map((rule) => [...rule, name]));
     for (let round = 0; round < 5; round++) {
-      await Promise.all(policies.map((rules) => adapter.savePolicy(modelOf(rules))));
+      await Promise.all(policies.map((rules) => adapter.savePolicy(rbacModelWith(rules))));
       const stored = (await storedRules(pool, layout.table)).map(([, ...values]) => values);
       expect(policies).toContainEqual(stored);
     }

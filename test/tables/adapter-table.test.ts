@@ -2,7 +2,7 @@ import { newEnforcer, newModelFromString } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { rbacModel } from '../casbin/models.fixture.ts';
+import { modelText, rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from './layouts.fixture.ts';
 import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
@@ -178,13 +178,10 @@ it('takes columns into account that a table has got since', async () => {
   expect(await storedRules(pool, 'casbin_rule')).toEqual([['p', ...rule]]);
 });
 
-const DENYING = `
-[request_definition]
-r = sub, obj, act, day
-[policy_definition]
-p = sub, obj, act, day, eft
-[policy_effect]
-e = !some(where (p.eft == deny))
-[matchers]
-m = r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.day == p.day
-`;
+const DENYING = modelText({
+  r: 'sub, obj, act, day',
+  p: 'sub, obj, act, day, eft',
+  g: [],
+  e: '!some(where (p.eft == deny))',
+  m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.day == p.day',
+});

@@ -1,8 +1,8 @@
 import { newModel } from 'casbin';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, pullPolicy, verifyDatabase } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -10,19 +10,12 @@ const POLICY = definePolicy({
     clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
   },
 });
-const DOMAINS = `
-[request_definition]
-r = sub, dom, obj, act
-[policy_definition]
-p = sub, dom, obj, act
-[role_definition]
-g = _, _, _
-g2 = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && g2(r.obj, p.obj) && r.act == p.act
-`;
+const DOMAINS = modelText({
+  r: 'sub, dom, obj, act',
+  p: 'sub, dom, obj, act',
+  g: ['g = _, _, _', 'g2 = _, _'],
+  m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && g2(r.obj, p.obj) && r.act == p.act',
+});
 
 test('the policy of a database is written down as it was defined, without its users', async () => {
   const pool = (await createDatabase()).pool();

@@ -3,7 +3,7 @@ import { newModelFromString } from 'casbin';
 import { expect, test, vi } from 'vitest';
 import { definePolicy } from '../../src/index.ts';
 import { collectPolicyTests } from '../../src/testing/index.ts';
-import { modelText } from '../verification/verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { DOMAINS, enforcerOf, model } from './enforcers.fixture.ts';
 
 const policy = definePolicy({

@@ -9,8 +9,8 @@ import {
   MigrationBrokePolicyError,
 } from '../../src/index.ts';
 import { snapshot } from '../bootstrap/database-state.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from './verify.fixture.ts';
 
 type Statements = Record<string, string>;
 

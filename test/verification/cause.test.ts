@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { compareDecisions } from '../../src/verification/compare.ts';
-import { modelText, promiseOf, rule, rulesOf, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule, rulesOf, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({

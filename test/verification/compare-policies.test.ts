@@ -1,7 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { comparePolicies, type PolicyPair } from '../../src/verification/compare-policies.ts';
-import { modelText, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rulesOf } from './verify.fixture.ts';
 
 /** How two policies differ, with the requests as lines. */
 async function changesOf(

@@ -1,6 +1,7 @@
 import { DefaultRoleManager, type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { modelText, promiseOf, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule } from './verify.fixture.ts';
 
 const DOMAINS = modelText({
   r: 'sub, dom, obj, act',

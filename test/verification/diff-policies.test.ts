@@ -10,9 +10,9 @@ import {
   InvalidOptionsError,
   loadPolicyFile,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
-import { modelText } from './verify.fixture.ts';
 
 const OLD = definePolicy({
   roles: {
@@ -210,18 +210,12 @@ describe('the difference of two definitions', () => {
   });
 
   test('counts a rule that denies', async () => {
-    const model = newModel(`
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act, eft
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
-[matchers]
-m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
-`);
+    const model = newModel(
+      modelText({
+        p: 'sub, obj, act, eft',
+        e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+      }),
+    );
     const allow = ['p', 'a', 'x', 'read', 'allow'];
     const { decisions } = await diffPolicies(
       { rules: [allow] },

@@ -2,8 +2,9 @@ import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 /** More rules than a bootstrap would read all of. */
 const MANY = 1_500;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withoutNames } from '../../src/verification/drift.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const VIEWER = 'p, viewer, invoices, read';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const DOMAINS = modelText({
   r: 'sub, dom, obj, act',

@@ -7,9 +7,9 @@ import {
   domainsModelPath,
   explainDecision,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
-import { modelText } from './verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {

@@ -4,7 +4,8 @@ import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import type { Answer } from '../../src/verification/decide.ts';
 import { explainer } from '../../src/verification/explain-answer.ts';
-import { modelText, rule, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, rulesOf } from './verify.fixture.ts';
 
 const TWO_DEFINITIONS = { g: ['g = _, _', 'g2 = _, _'] };
 const DOMAINS = {

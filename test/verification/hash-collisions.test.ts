@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { hashText } from '../../src/collections.ts';
 import { createDecider } from '../../src/verification/decide.ts';
 import { Matrix, withoutRepetition } from '../../src/verification/request-matrix.ts';
-import { modelText, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { verifyRules } from './verify.fixture.ts';
 
 /** Two names that have the same hash at the beginning of what is hashed. */
 const [one, other] = ['xfavxm', 'tcdqnj'];

@@ -1,7 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type FindHolders, holdersAmong, summarizeHolders } from '../../src/verification/drift.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 const model = newModelFromString(modelText({ g: ['g = _, _, _', 'g2 = _, _'] }));
 

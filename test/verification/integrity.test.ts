@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const CHAIN = [

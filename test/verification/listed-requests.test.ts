@@ -6,7 +6,8 @@ import { describeBroken } from '../../src/verification/compare.ts';
 import { createDecider } from '../../src/verification/decide.ts';
 import { explainer } from '../../src/verification/explain-answer.ts';
 import { withoutRepetition } from '../../src/verification/request-matrix.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { modelText } from '../casbin/models.fixture.ts';
 import { decideGrid, gridOf, plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 /**
  * Models that say otherwise than most who asks, and for what. Rules of the same priority are decided in their order.

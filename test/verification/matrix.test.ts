@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { createDecider } from '../../src/verification/decide.ts';
 import { mergeSorted } from '../../src/verification/expectations.ts';
 import { Matrix, withoutRepetition } from '../../src/verification/request-matrix.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 const READ = ['', 'data', 'read'];
 const WRITE = ['', 'data', 'write'];

@@ -1,7 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { misspeltNameFinder } from '../../src/verification/misspelt-names.ts';
-import { modelText, rule, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, rulesOf } from './verify.fixture.ts';
 
 /** What is said about the names of a request, on a policy with these rules, and others that a test gives. */
 function messagesOn(

@@ -2,7 +2,8 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { readParts, subjectOf } from '../../src/verification/parts.ts';
 import { deriveMatrix, NO_ROLE } from '../../src/verification/requests.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 type Changes = Parameters<typeof modelText>[0];
 

@@ -4,30 +4,10 @@ import path from 'node:path';
 import { type Enforcer, type Model, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, verifyDatabase } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
-function model({
-  r = 'sub, obj, act',
-  p = 'sub, obj, act',
-  g = ['g = _, _'],
-  e = 'some(where (p.eft == allow))',
-  m = '',
-}): Model {
-  return newModelFromString(`
-    [request_definition]
-    r = ${r}
-    [policy_definition]
-    p = ${p}
-    [role_definition]
-    ${g.join('\n')}
-    [policy_effect]
-    e = ${e}
-    [matchers]
-    m = ${m}
-  `);
-}
-
-const PLAIN = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act';
+const model = (parts: Parameters<typeof modelText>[0]) => newModelFromString(modelText(parts));
 
 const MODELS: readonly [string, Model, string[][], { checks: number; allowed: number }][] = [
   [
@@ -51,7 +31,6 @@ const MODELS: readonly [string, Model, string[][], { checks: number; allowed: nu
     model({
       p: 'sub, obj, act, eft',
       e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
-      m: PLAIN,
     }),
     [
       ['p', 'user', 'data', 'read', 'allow'],
@@ -63,13 +42,13 @@ const MODELS: readonly [string, Model, string[][], { checks: number; allowed: nu
   ],
   [
     'allow unless denied',
-    model({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))', m: PLAIN }),
+    model({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' }),
     [['p', 'guest', 'data', 'write', 'deny']],
     { checks: 2, allowed: 1 },
   ],
   [
     'priorities',
-    model({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny', m: PLAIN }),
+    model({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' }),
     [
       ['p', '10', 'user', 'data', 'read', 'deny'],
       ['p', '1', 'admin', 'data', 'read', 'allow'],
@@ -79,7 +58,7 @@ const MODELS: readonly [string, Model, string[][], { checks: number; allowed: nu
   ],
   [
     'no roles',
-    model({ g: ['g = _, _'], m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act' }),
+    model({ m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act' }),
     [
       ['p', 'alice', 'data', 'read'],
       ['p', 'bob', 'logs', 'read'],
@@ -119,18 +98,7 @@ describe.for(MODELS)('a model of %s', ([name, given, rules, counts]) => {
 });
 
 describe('functions of the application', () => {
-  const text = `
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && isOpen(r.act)
-`;
+  const text = modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && isOpen(r.act)' });
 
   test('may be asynchronous, and take part in every decision', async () => {
     const database = await createDatabase();

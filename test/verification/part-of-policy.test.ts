@@ -4,7 +4,8 @@ import type { Rule } from '../../src/index.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
 import { type Difference, findCauses, findNeeded, partFinder } from '../../src/verification/causes.ts';
 import { type Answer, createDecider, decideAll } from '../../src/verification/decide.ts';
-import { modelText, rule, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, rulesOf } from './verify.fixture.ts';
 
 /** The part of a policy that decides these requests, as lines; the defined rules are those in `defined`. */
 async function partFor(

@@ -6,7 +6,8 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { findDiffering } from '../../src/verification/compare.ts';
 import type { Decider } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 /** A definition whose roles may each do one thing, out of as many. */
 function manyRoles(count: number): string[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { findParseFault } from '../../src/casbin/matcher.ts';
 import type { Rule } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 
 /** A model, a policy and requests; all in the same few names, so that much of it matches. */
 export interface World {
@@ -138,19 +139,15 @@ export const world: fc.Arbitrary<World> = fc
       );
     };
     return fc.record({
-      modelText: fc.constant(`
-[request_definition]
-r = ${r.join(', ')}
-[policy_definition]
-p = ${tokens.join(', ')}
-[role_definition]
-g = _, _, _
-g2 = _, _
-[policy_effect]
-e = ${effect}
-[matchers]
-m = ${m}
-`),
+      modelText: fc.constant(
+        modelText({
+          r: r.join(', '),
+          p: tokens.join(', '),
+          g: ['g = _, _, _', 'g2 = _, _'],
+          e: effect,
+          m,
+        }),
+      ),
       rules: fc.array(ruleOf(value), { maxLength: 14 }),
       others: fc.array(ruleOf(otherValue), { maxLength: 14 }),
       requests: fc.array(fc.tuple(value, value, value, value), { minLength: 1, maxLength: 12 }),

@@ -9,8 +9,8 @@ import {
   readMatrix,
 } from '../../src/index.ts';
 import { listMatrixRemarks, renderMatrix } from '../../src/render/matrix.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from './verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -20,18 +20,7 @@ const POLICY = definePolicy({
   },
 });
 const model = (matcher: string, tokens = 'sub, obj, act') =>
-  newModel(`
-[request_definition]
-r = ${tokens}
-[policy_definition]
-p = ${tokens}
-[role_definition]
-g = _, _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = ${matcher}
-`);
+  newModel(modelText({ r: tokens, p: tokens, g: ['g = _, _, _'], m: matcher }));
 const DOMAINS = model('g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj', 'sub, dom, obj');
 
 describe('a matrix', () => {

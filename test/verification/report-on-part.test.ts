@@ -11,10 +11,11 @@ import type {
   VerificationReport,
 } from '../../src/index.ts';
 import { type Answer, decideAll } from '../../src/verification/decide.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { openDatabase, verifyTwice } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 const ALLOW = 'some(where (p.eft == allow))';
 const DENY_OVERRIDE = `${ALLOW} && !some(where (p.eft == deny))`;

@@ -8,10 +8,11 @@ import {
   loadPolicyFile,
 } from '../../src/index.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DOMAINS = modelText({

@@ -5,7 +5,8 @@ import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { findRowOrderFailures } from '../../src/verification/row-order.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const FIRST_MATCH = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
 const BY_PRIORITY = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });

@@ -3,8 +3,9 @@ import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, VerificationError, verifyDatabase } from '../../src/index.ts';
 import { readRules } from '../bootstrap/database-state.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 const ALLOW = 'p, user, data, read, allow';
 const DENY = 'p, user, data, read, deny';

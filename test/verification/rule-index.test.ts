@@ -2,7 +2,8 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { createDecider } from '../../src/verification/decide.ts';
 import type { RuleIndex } from '../../src/verification/rule-index.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule } from './verify.fixture.ts';
 
 async function indexOf(
   changes: Parameters<typeof modelText>[0],

@@ -6,7 +6,8 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { verifyPolicy } from '../../src/verification/verify-policy.ts';
-import { modelText, promiseOf, rule, STOCK_TABLE, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule, STOCK_TABLE, verifyRules } from './verify.fixture.ts';
 
 const DEFINED = ['p, clerk, data, read', 'p, boss, data, write', 'g, boss, clerk'];
 const definition = { rules: DEFINED.map(rule) };

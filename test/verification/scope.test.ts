@@ -8,12 +8,12 @@ import { type BootstrapOptions, bootstrapDatabase, definePolicy, verifyDatabase 
 import { isEmptied, readLivePolicy } from '../../src/tables/live-policy.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
-import { modelText } from './verify.fixture.ts';
 
 /** More rules than a bootstrap would read all of. */
 const MANY = 1_500;

@@ -2,8 +2,8 @@ import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { copyModel } from '../../src/casbin/model.ts';
 import { decideAll } from '../../src/verification/decide.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { modelText } from './verify.fixture.ts';
 
 const p = (...values: string[]) => ({ ptype: 'p', values });
 const g = (...values: string[]) => ({ ptype: 'g', values });

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { toRule } from '../../src/policy/rule.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
-import { modelText, rule, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, rulesOf } from './verify.fixture.ts';
 
 const DOMAINS = ['g = _, _, _'];
 const CIRCLE = ['g, a, b', 'g, b, a'];

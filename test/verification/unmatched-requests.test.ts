@@ -8,7 +8,8 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { compareDecisions, findDiffering } from '../../src/verification/compare.ts';
 import { breathe, createDecider, decideAll, paced } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { modelText, rule, rulesOf, verifyRules } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rule, rulesOf, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });

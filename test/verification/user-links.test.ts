@@ -1,7 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { linkedNames, splitUserLinks } from '../../src/verification/user-links.ts';
-import { modelText, rulesOf } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { rulesOf } from './verify.fixture.ts';
 
 /** The links of users among these rules. */
 function userLinksOf(lines: readonly string[], changes: Parameters<typeof modelText>[0] = {}): string[] {

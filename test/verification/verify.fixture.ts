@@ -10,34 +10,6 @@ import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 
-/** The text of a model, RBAC unless said otherwise. */
-export function modelText({
-  r = 'sub, obj, act',
-  p = 'sub, obj, act',
-  g = ['g = _, _'],
-  e = 'some(where (p.eft == allow))',
-  m = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
-}: {
-  r?: string;
-  p?: string;
-  g?: readonly string[];
-  e?: string;
-  m?: string;
-} = {}): string {
-  return `
-[request_definition]
-r = ${r}
-[policy_definition]
-p = ${p}
-[role_definition]
-${g.join('\n')}
-[policy_effect]
-e = ${e}
-[matchers]
-m = ${m}
-`;
-}
-
 /** `p, user, data, read` as values. */
 export function rule(line: string): string[] {
   return line.split(', ');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PolicyDefinition } from '../../src/index.ts';
-import { modelText, promiseOf, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule } from './verify.fixture.ts';
 
 async function messagesOf(text: string, definition: PolicyDefinition): Promise<string[]> {
   return (await promiseOf(text, definition)).warnings.map(({ message }) => message);

@@ -1,6 +1,7 @@
 import { type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { modelText, promiseOf, rule } from './verify.fixture.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { promiseOf, rule } from './verify.fixture.ts';
 
 const RBAC = modelText();
 

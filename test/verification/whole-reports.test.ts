@@ -1,31 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import type { Holders, VerificationFailure, VerificationReport } from '../../src/index.ts';
-import type { DriftFinding } from '../../src/report.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import type { DriftFinding } from '../../src/verification-report.ts';
+import { modelText } from '../casbin/models.fixture.ts';
+import { verification } from '../render/reports.fixture.ts';
+import { rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const CHAIN = ['p, readonly, data, read', 'p, user, data, write', 'g, user, readonly', 'g, admin, user'];
 
 /** A report in which all is well, but for what is changed. */
 function report(changes: Partial<VerificationReport>): VerificationReport {
-  return {
-    ok: true,
+  return verification({
     checks: 8,
     allowed: 5,
-    failures: [],
-    integrity: [],
-    drift: [],
-    keptAway: [],
-    left: [],
-    leftOmitted: 0,
-    omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 4 },
     coverage: { covered: 4, total: 4, uncovered: [] },
-    warnings: [],
-    rowOrder: null,
     durationMs: expect.any(Number),
     ...changes,
-  };
+  });
 }
 
 function missing(line: string): VerificationFailure {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defaultModelPath, defaultPolicy, type PolicyDefinition } from '../../../src/index.ts';
+import { modelText } from '../../casbin/models.fixture.ts';
 
 /** A model and a policy that do what they promise. */
 export interface Subject {
@@ -8,29 +9,12 @@ export interface Subject {
   readonly policy: PolicyDefinition;
 }
 
-function modelText(parts: { r: string; p: string; g?: string; e: string; m: string }): string {
-  const roles = parts.g === undefined ? '' : `[role_definition]\n${parts.g}\n`;
-  return `
-[request_definition]
-r = ${parts.r}
-[policy_definition]
-p = ${parts.p}
-${roles}
-[policy_effect]
-e = ${parts.e}
-[matchers]
-m = ${parts.m}
-`;
-}
-
 function lines(text: string): string[][] {
   return text
     .trim()
     .split('\n')
     .map((line) => line.split(',').map((value) => value.trim()));
 }
-
-const SOME_ALLOW = 'some(where (p.eft == allow))';
 
 export const byDefault: Subject = {
   name: 'the default policy',
@@ -49,8 +33,7 @@ export const withDomains: Subject = {
   modelText: modelText({
     r: 'sub, dom, obj, act',
     p: 'sub, dom, obj, act',
-    g: 'g = _, _, _',
-    e: SOME_ALLOW,
+    g: ['g = _, _, _'],
     m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
   }),
   policy: {
@@ -70,10 +53,7 @@ export const withDomains: Subject = {
 export const withResourceRoles: Subject = {
   name: 'resource roles',
   modelText: modelText({
-    r: 'sub, obj, act',
-    p: 'sub, obj, act',
-    g: 'g = _, _\ng2 = _, _',
-    e: SOME_ALLOW,
+    g: ['g = _, _', 'g2 = _, _'],
     m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act',
   }),
   policy: {
@@ -93,11 +73,8 @@ export const withResourceRoles: Subject = {
 export const withDenyOverride: Subject = {
   name: 'deny-override',
   modelText: modelText({
-    r: 'sub, obj, act',
     p: 'sub, obj, act, eft',
-    g: 'g = _, _',
-    e: `${SOME_ALLOW} && !some(where (p.eft == deny))`,
-    m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
+    e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
   }),
   policy: {
     rules: lines(`
@@ -116,11 +93,8 @@ export const withDenyOverride: Subject = {
 export const withPriorities: Subject = {
   name: 'priorities',
   modelText: modelText({
-    r: 'sub, obj, act',
     p: 'priority, sub, obj, act, eft',
-    g: 'g = _, _',
     e: 'priority(p.eft) || deny',
-    m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
   }),
   policy: {
     rules: lines(`

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { modelText } from '../../verification/verify.fixture.ts';
+import { modelText } from '../../casbin/models.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 import { declaredBy } from './declared.ts';
 

@@ -7,8 +7,8 @@ import { findDiffering } from '../../../src/verification/compare.ts';
 import { createDecider } from '../../../src/verification/decide.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
 import { deriveMatrix } from '../../../src/verification/requests.ts';
+import { modelText } from '../../casbin/models.fixture.ts';
 import { world } from '../../verification/random-model.fixture.ts';
-import { modelText } from '../../verification/verify.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 
 const counts = { expected: 0, differing: 0, passedOver: 0 };

@@ -73,8 +73,6 @@ export async function bootstrapResolved(
     const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
     // Where each step is committed by itself, the next attempt goes on from there.
     const steps: StepsTaken = { migrated: null };
-    // Decides while it connects and the server works. With a version, rules may stay away: others may be decided then.
-    if (options.ownership === null) options.promises.decide().catch(() => {});
     const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options, steps), limits);
     return { dryRun: options.dryRun, ...(await retryConflicts(attempt, options.logger)) };
   } catch (error) {
@@ -263,7 +261,7 @@ async function seedAndVerify(
   }
   session.enter('what the policy retires and renames');
   const { options, report: ownership, hasChanged } = await settleOwnership(trx, given, migrated);
-  // Decides while the server works, if it did not before. The verification awaits the same promise, and reports its error.
+  // Decides while the server works. The verification awaits the same promise, and reports its error.
   options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);

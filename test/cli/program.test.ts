@@ -169,9 +169,17 @@ describe('casbin-bootstrap', () => {
     const result = await runCli(['seed', `--databse-url=${value}`, '--json']);
     expect(result).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^error: unknown option '--databse-url'$/m),
+      stderr: expect.stringMatching(/^error: unknown option '--databse-url=\*\*\*'$/m),
     });
-    expect(JSON.parse(result.stdout)).toMatchObject({ error: { message: "unknown option '--databse-url'" } });
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      error: { message: expect.stringContaining("unknown option '--databse-url=***'") },
+    });
+    expect(result.stdout + result.stderr).not.toContain('hunter2');
+  });
+
+  test('says that a value was given to an option that takes none', async () => {
+    const { code, stderr } = await runCli(['lint', '--verbose=true']);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("'--verbose=***'") });
   });
 
   test('shows no password of the environment, also where an argument is the same', async () => {

@@ -213,7 +213,10 @@ describe('casbin-bootstrap', () => {
   test('completes commands, options of the command and of the program, and their values', async () => {
     const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);
-    expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
+    const options = await complete('seed', '--');
+    expect(options).toMatch(/^--embedded\t.*^--config\t.*^--verbose\t/ms);
+    expect(options, 'which no command takes').not.toContain('--version');
+    expect(await complete('seed', '--config', '')).toBe(':0\n');
     expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+.*:4\n$/s);
     // 0 tells the script to complete names of files.
     expect(await complete('seed', '--policy', '')).toBe(':0\n');
@@ -225,5 +228,8 @@ describe('casbin-bootstrap', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/\ncomplete -o default -F (__casbin_bootstrap_complete) casbin-bootstrap\n$/);
     expect(stdout).toContain('\n__casbin_bootstrap_complete() {\n');
+    for (const shell of ['zsh', 'fish']) {
+      expect((await spawnCli(['completion', shell])).stdout, shell).not.toContain('complete -o default');
+    }
   });
 });

@@ -45,11 +45,16 @@ describe('colours', () => {
   });
 });
 
+test.each(['', 'silent'])('nothing is logged where LOG_LEVEL is %j', async (level) => {
+  const result = await runCli(['lint'], { env: { LOG_LEVEL: level }, cwd: await createFolder() });
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+});
+
 test.each([
   { columns: 30, tables: 3 },
   { columns: 200, tables: 1 },
   { columns: 0, tables: 1 },
-])('a matrix has $tables tables in a terminal of $columns columns', async ({ columns, tables }) => {
+])('a matrix fits into $columns columns, as $tables tables', async ({ columns, tables }) => {
   const stdout = await runInTerminal(['matrix', '--offline'], columns);
   expect(stdout.match(/^ +obj act/gm)).toHaveLength(tables);
 });

@@ -10,12 +10,9 @@ import { addExamples } from './flags.ts';
 export function addCompletion(program: Command): void {
   const completion = tab(program, { completionCommandName: 'completion' });
   // Each command also takes the options of the program, which tab does not know.
-  for (const { long, description, required } of program.options) {
+  for (const { long, description } of program.options) {
     if (!long || long === '--version') continue;
-    for (const command of completion.commands.values()) {
-      if (required) command.option(long.slice(2), description, () => {});
-      else command.option(long.slice(2), description);
-    }
+    for (const command of completion.commands.values()) command.option(long.slice(2), description);
   }
   completeFiles(completion);
   const command = program.commands.find((one) => one.name() === 'completion');

@@ -87,5 +87,5 @@ function isTime(text: string): boolean {
 
 function parseLimit(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Give a whole number from 1 on.');
+  throw new InvalidArgumentError('Give a whole number from 1 to 999999999.');
 }

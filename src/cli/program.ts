@@ -178,11 +178,11 @@ function describeUsage({ code, message }: CommanderError): string {
 }
 
 /**
- * Tells after a file without its option how files are given. Leaves out the value of an unknown option: it may be a
+ * Tells after a file without its option how files are given. Hides the value of an unknown option: it may be a
  * password in any form, as after a misspelt --database-url.
  */
 function completeUsage(message: string): string {
   return message
     .replace(/Expected 0 arguments but got \d+\./, '$& Files are given by options, such as --policy FILE.')
-    .replace(/(unknown option '-[^=]*)=.*'/s, "$1'");
+    .replace(/(unknown option '-[^=]*=).*'/s, "$1***'");
 }

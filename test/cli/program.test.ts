@@ -169,9 +169,17 @@ describe('casbin-bootstrap', () => {
     const result = await runCli(['seed', `--databse-url=${value}`, '--json']);
     expect(result).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^error: unknown option '--databse-url'$/m),
+      stderr: expect.stringMatching(/^error: unknown option '--databse-url=\*\*\*'$/m),
     });
-    expect(JSON.parse(result.stdout)).toMatchObject({ error: { message: "unknown option '--databse-url'" } });
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      error: { message: expect.stringContaining("unknown option '--databse-url=***'") },
+    });
+    expect(result.stdout + result.stderr).not.toContain('hunter2');
+  });
+
+  test('says that a value was given to an option that takes none', async () => {
+    const { code, stderr } = await runCli(['lint', '--verbose=true']);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("'--verbose=***'") });
   });
 
   test('shows no password of the environment, also where an argument is the same', async () => {
@@ -205,7 +213,10 @@ describe('casbin-bootstrap', () => {
   test('completes commands, options of the command and of the program, and their values', async () => {
     const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);
-    expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
+    const options = await complete('seed', '--');
+    expect(options).toMatch(/^--embedded\t.*^--config\t.*^--verbose\t/ms);
+    expect(options, 'which no command takes').not.toContain('--version');
+    expect(await complete('seed', '--config', '')).toBe(':0\n');
     expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+.*:4\n$/s);
     // 0 tells the script to complete names of files.
     expect(await complete('seed', '--policy', '')).toBe(':0\n');
@@ -217,5 +228,8 @@ describe('casbin-bootstrap', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/\ncomplete -o default -F (__casbin_bootstrap_complete) casbin-bootstrap\n$/);
     expect(stdout).toContain('\n__casbin_bootstrap_complete() {\n');
+    for (const shell of ['zsh', 'fish']) {
+      expect((await spawnCli(['completion', shell])).stdout, shell).not.toContain('complete -o default');
+    }
   });
 });

@@ -168,7 +168,7 @@ test.each<[unknown, string]>([
 });
 
 test.each<[unknown, string]>([
-  [null, 'must be an object of options, as { dataDir } (it is null)'],
+  [null, 'options: must be an object of options, as { dataDir } (it is null)'],
   ['folder', '(it is a string)'],
   [{ dataDir: 5 }, 'must have the path of a folder as dataDir (it is a number)'],
   [{ dataDir: '' }, '(it is empty)'],

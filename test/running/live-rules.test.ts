@@ -134,6 +134,16 @@ describe('a removed rule', () => {
     expect(rules.decide(['alice', 'x', 'read'])).toBeUndefined();
   });
 
+  test('leaves the other rule of its subject, where the rules of many subjects differ in a pattern', async () => {
+    const rules = await rulesOf(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj)' }), [
+      ...Array.from({ length: 20 }, (_, n) => ['p', `user${n}`, '/a', 'read']),
+      ['p', 'alice', '/a', 'read'],
+      ['p', 'alice', '/b', 'read'],
+    ]);
+    remove(rules, ['p', 'alice', '/a', 'read']);
+    expect(rules.find(['alice', '/b', 'read'])).toEqual([['alice', '/b', 'read']]);
+  });
+
   test('of a domain links there no more, and elsewhere as before', async () => {
     const links = ['one', 'two'].map((domain) => ['g', 'alice', 'user', domain]);
     const rules = await rulesOf(inDomains, [...links, ['p', 'user', 'x']]);
@@ -160,9 +170,11 @@ test('a rule is looked for by its values one by one, also among many of a subjec
   const rules = await rulesOf(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj)' }), [
     ...Array.from({ length: 40 }, (_, n) => ['p', 'alice', `/files/${n}`, 'read']),
     ['p', 'alice', 'ab', 'c'],
+    ['p', 'alice', 'a,b', 'c'],
   ]);
-  expect(rules.has({ ptype: 'p', values: ['alice', 'ab', 'c'] })).toBe(true);
-  expect(rules.has({ ptype: 'p', values: ['alice', 'a', 'bc'] })).toBe(false);
+  const has = (...values: string[]) => rules.has({ ptype: 'p', values: ['alice', ...values] });
+  expect([has('ab', 'c'), has('a,b', 'c')]).toEqual([true, true]);
+  expect([has('a', 'bc'), has('a', 'b,c')]).toEqual([false, false]);
   const gone = { ptype: 'p', values: ['alice', 'a', 'bc'], rows: -1 };
   expect(() => rules.apply([gone])).toThrow('a rule was removed that was not there: p, alice, a, bc');
 });

@@ -4,9 +4,10 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
+import { checkRows } from './check-rows.ts';
 import { insertOrExplain, isRefusal, refuseAbsent } from './refused-rows.ts';
 import { findAbsent, insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
-import { checkRows, type Group, groupByColumns, groupInOrder, pickKey, type Row } from './rows.ts';
+import { type Group, groupByColumns, groupInOrder, pickKey, type Row } from './rows.ts';
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget, type TargetTable } from './target-table.ts';
 

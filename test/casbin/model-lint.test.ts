@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newEnforcer, newModelFromString, StringAdapter, Util } from 'casbin';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { modelText } from './models.fixture.ts';
 
@@ -212,12 +212,7 @@ test('an address range in a matcher is one that Casbin reads as it is written', 
 });
 
 describe('a model file', () => {
-  async function createFile(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    await writeFile(join(folder, 'model.conf'), modelText());
-    return join(folder, 'model.conf');
-  }
+  const createFile = () => writeTemporary('model.conf', modelText());
 
   test('that can not be read is reported with the code of the system', async () => {
     const path = join(await createFile(), 'inner.conf');

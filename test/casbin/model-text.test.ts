@@ -1,9 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { newModelFromString } from 'casbin';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { modelText } from './models.fixture.ts';
 
 /** Problems of a sound model with these lines after its matcher, which is in line 11. */
@@ -23,10 +21,7 @@ async function problemsOf(text: string) {
 }
 
 async function load(text: string | Buffer) {
-  const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const path = join(folder, 'model.conf');
-  await writeFile(path, text);
+  const path = await writeTemporary('model.conf', text);
   return { path, loaded: loadModelFile(path) };
 }
 

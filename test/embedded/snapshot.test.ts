@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type RunningPglite, startInMemory } from '../../src/embedded/pglite.ts';
+import { createFolder } from '../support/folder.ts';
 import { STARTS_PGLITE } from './timeout.ts';
 
 type Snapshot = typeof import('../../src/embedded/snapshot.ts');
@@ -72,7 +73,7 @@ async function prepareAnew(): Promise<Buffer> {
 }
 
 test('the first PGlite of each process starts from the prepared files', async () => {
-  const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+  const file = path.join(await createFolder(), 'cluster.tar.br');
   await writeFile(file, prepared);
 
   expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofPrepared);
@@ -81,7 +82,7 @@ test('the first PGlite of each process starts from the prepared files', async ()
 });
 
 test('several processes may prepare the same file at once, and nothing unfinished stays', async () => {
-  const folder = path.join(await temporaryFolder(), 'new');
+  const folder = path.join(await createFolder(), 'new');
   const file = path.join(folder, 'cluster.tar.br');
   await Promise.all([snapshot.prepareSnapshot(file), snapshot.prepareSnapshot(file)]);
 
@@ -90,7 +91,7 @@ test('several processes may prepare the same file at once, and nothing unfinishe
 });
 
 test('nothing unfinished stays where the file can not be written', async () => {
-  const folder = await temporaryFolder();
+  const folder = await createFolder();
   const file = path.join(folder, 'cluster.tar.br');
   await mkdir(file);
   await expect(snapshot.prepareSnapshot(file)).rejects.toThrow('EISDIR');
@@ -98,7 +99,7 @@ test('nothing unfinished stays where the file can not be written', async () => {
 });
 
 test('a start that failed is tried again by the next one', async () => {
-  const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+  const file = path.join(await createFolder(), 'cluster.tar.br');
   isBroken = true;
   await expect(snapshot.startFromSnapshot(file)).rejects.toThrow('no memory is left');
   isBroken = false;
@@ -114,7 +115,7 @@ test('files that PGlite can not start from are an error with its reason', async 
 });
 
 test('missing files are passed over, and later databases start from those of the first', async () => {
-  const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+  const file = path.join(await createFolder(), 'cluster.tar.br');
   expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
 
   await writeFile(file, prepared);
@@ -125,7 +126,7 @@ test('missing files are passed over, and later databases start from those of the
 test.each(['not compressed', 'cut off', 'of another PostgreSQL'])(
   'files that are %s are passed over',
   async (fault) => {
-    const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+    const file = path.join(await createFolder(), 'cluster.tar.br');
     await spoil(file, fault);
 
     expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
@@ -133,7 +134,7 @@ test.each(['not compressed', 'cut off', 'of another PostgreSQL'])(
 );
 
 test('a folder gets a copy of the prepared files once', async () => {
-  const folder = await temporaryFolder();
+  const folder = await createFolder();
   const file = path.join(folder, 'cluster.tar.br');
   await writeFile(file, prepared);
   const dataDir = path.join(folder, 'data');
@@ -147,7 +148,7 @@ test(
   'a folder gets a cluster of its own where the files are of another PostgreSQL',
   STARTS_PGLITE,
   async () => {
-    const folder = await temporaryFolder();
+    const folder = await createFolder();
     const file = path.join(folder, 'cluster.tar.br');
     await spoil(file, 'of another PostgreSQL');
     const dataDir = path.join(folder, 'data');
@@ -195,10 +196,4 @@ async function readCluster(client: pg.Client): Promise<Cluster> {
   const [cluster] = rows;
   if (cluster === undefined) throw new Error('The PGlite has no cluster.');
   return cluster;
-}
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'casbin-bootstrap-snapshot-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  return folder;
 }

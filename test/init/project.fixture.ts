@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFolder } from '../support/folder.ts';
 
+/** A project in a folder of its own, with these files. */
 export async function createProject(manifest: object = { name: 'shop' }, files: Record<string, string> = {}) {
   const folder = await createFolder();
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 4)}\n`);

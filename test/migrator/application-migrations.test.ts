@@ -1,13 +1,13 @@
 import * as fs from 'node:fs/promises';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CamelCasePlugin, sql } from 'kysely';
 import type pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, rowSeeder, type Seeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
 import { applicationMigrator, FileMigrationProvider } from './kysely-migrator.fixture.ts';
 
 /** Migrations that make a table each, and count how often they run. */
@@ -58,8 +58,7 @@ describe("the application's migrations", () => {
 
   test('may come from a MigrationProvider, as from a folder', async () => {
     const database = await createDatabase();
-    const folder = await mkdtemp(path.join(tmpdir(), 'casbin-bootstrap-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    const folder = await createFolder();
     await writeFile(
       path.join(folder, '001_notes.mjs'),
       `export const up = (db) => db.schema.createTable('notes').addColumn('id', 'integer').execute();`,

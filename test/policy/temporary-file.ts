@@ -1,14 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { InvalidOptionsError } from '../../src/errors.ts';
+import { createFolder } from '../support/folder.ts';
 
 /** Writes a file of this name and content where only this test looks; returns its path. */
 export async function writeTemporary(name: string, content: string | Uint8Array): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-policy-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const path = join(folder, name);
+  const path = join(await createFolder(), name);
   await writeFile(path, content);
   return path;
 }

@@ -1,7 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from './refusal.fixture.ts';
 
 export const LINES = {
@@ -23,15 +20,8 @@ export function matcher(text: string): string {
   return conf({ matchers: ['[matchers]', `m = ${text}`] });
 }
 
-export async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
-  onTestFinished(() => rm(path, { recursive: true }));
-  return path;
-}
-
 export async function problemsOfText(text: string | Buffer, options: object = {}) {
-  const path = join(await folder(), 'model.conf');
-  await writeFile(path, text);
+  const path = await writeTemporary('model.conf', text);
   const problems = await problemsOf({ model: path, ...options });
   return problems.map(({ code, at, message }) => ({ code, at: at.replace(path, 'model.conf'), message }));
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Enforcer, newModel, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
-import { conf, folder, LINES, matcher, problemsOfText } from './model.fixture.ts';
+import { createFolder } from '../support/folder.ts';
+import { conf, LINES, matcher, problemsOfText } from './model.fixture.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';
 
 describe('a model file', () => {
@@ -24,7 +25,7 @@ describe('a model file', () => {
   });
 
   test('that is a directory is called that', async () => {
-    const [problem] = await problemsOf({ model: await folder() });
+    const [problem] = await problemsOf({ model: await createFolder() });
     expect(problem).toMatchObject({
       code: 'MODEL_NOT_FOUND',
       message: 'it is a directory, not a model file. Give the path of a Casbin .conf file.',
@@ -151,7 +152,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
 
   test.each(['\uFEFF', ''])('may begin with %j and end its lines as Windows does', async (beginning) => {
     const database = await createDatabase();
-    const path = join(await folder(), 'model.conf');
+    const path = join(await createFolder(), 'model.conf');
     await writeFile(
       path,
       beginning + matcher('g(r.sub, p.sub) && \\\n r.obj == p.objj').replaceAll('\n', '\r\n'),

@@ -9,6 +9,7 @@ export async function databaseWith(statements = '', { bare = false } = {}): Prom
   return database;
 }
 
+/** A seeder of one row of the table `settings`. */
 export function settings(options: object = {}) {
   const rows = [{ id: 1, currency: 'EUR' }];
   return rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows, ...options });

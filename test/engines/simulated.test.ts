@@ -4,6 +4,7 @@ import {
   createAdapter,
   createEnforcer,
   examineDatabase,
+  readStatus,
   rowSeeder,
   type SeederContext,
   verifyDatabase,
@@ -53,6 +54,10 @@ describe.each(SIMULATED)('on %s', (name) => {
       name: 'DatabaseError',
       code: 'JOURNAL_IMPOSSIBLE',
       message: expect.stringContaining('Leave out the journal option.'),
+    });
+    await expect(readStatus(pool, { ...options, journal: true })).resolves.toMatchObject({
+      packageMigrations: { pending: ['0003_journal_casbin_rule'] },
+      isComplete: false,
     });
     expect(engine.statements.slice(started).join('\n')).not.toMatch(/pg_trigger|aclexplode/);
   });

@@ -43,6 +43,18 @@ describe('the status', () => {
     });
   });
 
+  test('lists in order what is applied, by other releases too', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: POLICY });
+    await pool.query(
+      `insert into casbin_bootstrap_migration select '0000_other', timestamp from casbin_bootstrap_migration limit 1`,
+    );
+    await expect(readStatus(pool, { policy: POLICY })).resolves.toMatchObject({
+      packageMigrations: { applied: ['0000_other', '0001_casbin', '0002_providers'], pending: [] },
+      isComplete: true,
+    });
+  });
+
   test('reports a missing rule, and a missing migration of the application', async () => {
     const pool = (await createDatabase()).pool();
     const migrations = { '001_a': { up: async () => {} } };

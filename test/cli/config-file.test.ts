@@ -181,6 +181,7 @@ test.each([
     'a.mjs',
     /^it can't be loaded: Cannot read properties of null/,
   ],
+  ['false', { 'a.mjs': 'export default false;' }, 'a.mjs', 'CONFIG_INVALID', 'a.mjs', /it is a boolean/],
   ['a list', { 'a.json': '[]' }, 'a.json', 'CONFIG_INVALID', /a\.json$/, /it is a list/],
   [
     'a text',

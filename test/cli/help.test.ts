@@ -43,6 +43,12 @@ test('every command explains itself, with examples and the options of all', () =
   }
 });
 
+test('options of the definition and of the database are listed apart from those of a command alone', () => {
+  expect(readHelp().get('seed')).toMatch(
+    /^Options:\n.*--dry-run.*^Definition:\n +--policy .*--model .*^Database:\n +--database-url .*--table /ms,
+  );
+});
+
 test('an example begins with the command that it is shown for', () => {
   for (const [name, text] of readHelp()) {
     if (name === 'casbin-bootstrap') continue;

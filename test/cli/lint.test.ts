@@ -27,6 +27,8 @@ test('casbin-bootstrap lint needs no database, and requires coverage with --cove
   const covered = await runCli(['lint', '--policy', 'policy.yaml', '--coverage', '100', '--json'], { cwd });
   expect(covered.code).toBe(1);
   expect(JSON.parse(covered.stdout)).toMatchObject({ problems: [{ code: 'COVERAGE_TOO_LOW' }] });
+  const any = await runCli(['lint', '--policy', 'policy.yaml', '--coverage', '0'], { cwd });
+  expect(any).toMatchObject({ code: 0, stderr: '' });
   for (const wrong of ['', '-1', '101', 'all']) {
     const refused = await runCli(['lint', `--coverage=${wrong}`], { cwd });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('number from 0 to 100') });

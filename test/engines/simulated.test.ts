@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { bootstrapDatabase, createAdapter, examineDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, createAdapter, examineDatabase, readStatus } from '../../src/index.ts';
 import { COMPLETE, readAll, SIMULATED, simulate } from './engines.fixture.ts';
 
 const RBAC = { name: 'rbac', inserted: 16, existing: 0 };
@@ -43,6 +43,10 @@ describe.each(SIMULATED)('on %s', (name) => {
       name: 'DatabaseError',
       code: 'JOURNAL_IMPOSSIBLE',
       message: expect.stringContaining('Leave out the journal option.'),
+    });
+    await expect(readStatus(pool, { ...options, journal: true })).resolves.toMatchObject({
+      packageMigrations: { pending: ['0003_journal_casbin_rule'] },
+      isComplete: false,
     });
     expect(engine.statements.slice(started).join('\n')).not.toMatch(/pg_trigger|aclexplode/);
   });

@@ -91,7 +91,6 @@ async function change(
   { flags, options, withDatabase }: CommandContext<ChangeFlags>,
 ): Promise<Outcome> {
   const { changeDatabase } = await import('./change-database.ts');
-  const { findMisspeltGrant } = await import('./granted-names.ts');
   const { listChangeRemarks, renderChange } = await import('../render/change.ts');
   if (flags.force && flags.reason === undefined) {
     const message = 'it needs a reason, for the journal. Give --reason too.';
@@ -105,14 +104,12 @@ async function change(
     dryRun: flags.dryRun ?? options.dryRun ?? false,
   };
   return withDatabase(async ({ pool, where }) => {
-    // The change itself tells why a database can't be read.
-    const misspelt = await findMisspeltGrant(pool, changes.grant?.[0] ?? [], options).catch(() => []);
     const report = await changeDatabase(pool, changes, given);
     return {
       exitCode: EXIT.SUCCESS,
       document: { ...report, actor: given.actor, reason: given.reason ?? null, dryRun: given.dryRun },
-      pretty: ({ color }) => renderChange(report, { ...given, changes, misspelt, where, color }),
-      remarks: () => listChangeRemarks(report, { ...given, changes, misspelt }),
+      pretty: ({ color }) => renderChange(report, { ...given, changes, where, color }),
+      remarks: () => listChangeRemarks(report, { ...given, changes }),
     };
   });
 }

@@ -6,8 +6,6 @@ import { type Remark, remark } from './remark.ts';
 /** What was asked for, by whom and why. */
 interface ChangeRecord extends Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
   readonly changes: PolicyChanges;
-  /** What to say about names that are probably misspelt. */
-  readonly misspelt: readonly string[];
 }
 
 /** Renders the result of a change of the policy. No line break at the end. */
@@ -18,9 +16,7 @@ export function renderChange(report: ChangeReport, look: DatabaseLook & ChangeRe
     ...report.removed.map((rule) => paint('red', line('-', rule), look)),
   ];
   const shown = changes.length === 0 ? renderUnchanged(look.changes) : changes.join('\n');
-  const warnings = [...look.misspelt.map(escapeControls), ...report.comesBack.map(warnOfReturn)].map(
-    (warning) => paint('yellow', warning, look),
-  );
+  const warnings = report.comesBack.map(warnOfReturn).map((warning) => paint('yellow', warning, look));
   return [`Database: ${look.where}`, shown, ...warnings, ...renderRecord(report, look)].join('\n\n');
 }
 
@@ -50,10 +46,7 @@ export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): R
     ...tell('RULE_REMOVED', 'removed', report.removed),
   ];
   if (changes.length === 0) return [remark('note', 'NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
-  const warnings = [
-    ...record.misspelt.map((message) => remark('warning', 'NAME_MISSPELT', message)),
-    ...report.comesBack.map((rule) => remark('warning', 'RULE_COMES_BACK', warnOfReturn(rule))),
-  ];
+  const warnings = report.comesBack.map((rule) => remark('warning', 'RULE_COMES_BACK', warnOfReturn(rule)));
   return [
     ...changes,
     ...warnings,

@@ -4,14 +4,7 @@ import { listChangeRemarks, renderChange } from '../../src/render/change.ts';
 test('a change shows control characters of its rules, its actor and its reason', () => {
   const rule = ['g', 'carol\u009b31m', 'clerk'];
   const report = { added: [rule], removed: [rule], comesBack: [rule], journaled: true };
-  const record = {
-    changes: {},
-    misspelt: [],
-    actor: 'jane\u202e',
-    reason: 'ticket\n7',
-    force: false,
-    dryRun: false,
-  };
+  const record = { changes: {}, actor: 'jane\u202e', reason: 'ticket\n7', force: false, dryRun: false };
   const told = renderChange(report, { ...record, where: 'x' });
   const line = 'g, "carol\\u009b31m", clerk';
   expect(told.split('\n\n').slice(1)).toEqual([

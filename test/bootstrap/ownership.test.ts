@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  bootstrapDatabase,
   changePolicy,
   type PolicyDefinition,
   readJournal,
@@ -55,6 +56,21 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     await bootstrap(FIRST, { schema: 'app' });
     await pool.query(`alter table app.${layout.table} rename to rules`);
     await expect(bootstrap(FIRST, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: 1 },
+    });
+  });
+
+  test('has its record beside the table, where another schema comes first on the search_path', async () => {
+    const { bootstrap, database, options } = await open(FIRST);
+    const pool = database.pool({ options: '-c search_path=public,app' });
+    const ofApp = { ...options, policy: FIRST, table: RENAMED };
+    await bootstrap(FIRST, { schema: 'app', table: RENAMED });
+    await expect(readStatus(pool, ofApp)).resolves.toMatchObject({
+      version: { defined: 1, newest: 1 },
+      isComplete: true,
+    });
+    await expect(bootstrapDatabase(pool, ofApp)).resolves.toMatchObject({
+      changed: false,
       ownership: { before: 1 },
     });
   });

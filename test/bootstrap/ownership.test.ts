@@ -53,10 +53,11 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
   test('keeps its record where the table is renamed, and another schema has one of the former name', async () => {
     const { pool, bootstrap } = await open(FIRST);
-    await bootstrap(FIRST, { schema: 'app' });
+    const second = { ...FIRST, version: 2 };
+    for (const policy of [FIRST, second]) await bootstrap(policy, { schema: 'app' });
     await pool.query(`alter table app.${layout.table} rename to rules`);
-    await expect(bootstrap(FIRST, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
-      ownership: { before: 1 },
+    await expect(bootstrap(second, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: 2 },
     });
   });
 

@@ -216,6 +216,8 @@ describe('casbin-bootstrap', () => {
     const one = await run('history', 'clerk', '--limit', '1', '--json');
     expect(JSON.parse(one.stdout)).toMatchObject([{ values: ['dave', 'clerk'], actor: 'jane' }]);
     expect((await run('history', 'clerk', '--limit', '1')).stdout).toContain('There may be older ones');
+    const all = await run('history', 'carol', '--limit', '999999999', '--json');
+    expect(JSON.parse(all.stdout)).toHaveLength(1);
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);

@@ -76,6 +76,23 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
+  test('has a record for each of two tables with the same rules', async () => {
+    const { bootstrap } = await open(FIRST);
+    await bootstrap(FIRST, { table: RENAMED });
+    const policy = {
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} } },
+    };
+    for (const more of [{ table: RENAMED }, {}]) {
+      const { ownership } = await bootstrap(policy, more);
+      expect(ownership?.removed.toSorted()).toEqual([
+        ['g', 'intern', 'viewer'],
+        ['p', 'intern', 'notes', 'write'],
+      ]);
+    }
+  });
+
   test('takes no record over from a table that is still there, or that had other rules', async () => {
     const { pool, bootstrap } = await open(FIRST);
     const other = {

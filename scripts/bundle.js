@@ -24,6 +24,14 @@ const TYPES = 'dist/types';
 
 const RELATIVE_IMPORT = /(?<=(?:from|import|import\() ?['"])(?<path>\.[^'"]*)\.ts(?=['"])/g;
 
+/** Nobody reads the warnings of a build that goes on. One is about its own time, which is long on a busy machine. */
+const STRICT = {
+  onLog(level, { message }) {
+    if (level === 'warn') throw new Error(message);
+  },
+  checks: { bundlerTimings: false },
+};
+
 /** What is published of `dist/`, as this build writes it. */
 const written = new Set();
 
@@ -41,7 +49,7 @@ async function buildPage() {
   ]) {
     const { output } = await build({
       input,
-      onLog: refuseWarning,
+      ...STRICT,
       platform: 'browser',
       tsconfig: 'page/tsconfig.json',
       transform: { target: 'es2022' },
@@ -51,11 +59,6 @@ async function buildPage() {
     writePart(name, output[0].code, /<\/script|<!--/i);
   }
   writePart('page.css', readFileSync('page/page.css', 'utf8'), /<\/style/i);
-}
-
-/** Nobody reads what a build says, if it goes on. */
-function refuseWarning(level, { message }) {
-  if (level === 'warn') throw new Error(message);
 }
 
 /** A part of the page must not end the element that it is put into. */
@@ -77,7 +80,7 @@ function removeOthers() {
 function bundle(format, extension, input) {
   return {
     input,
-    onLog: refuseWarning,
+    ...STRICT,
     platform: 'node',
     // Every dependency, and every module of Node.
     external: /^[^./]/,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  bootstrapDatabase,
   changePolicy,
   type PolicyDefinition,
   readJournal,
@@ -52,11 +53,44 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
   test('keeps its record where the table is renamed, and another schema has one of the former name', async () => {
     const { pool, bootstrap } = await open(FIRST);
-    await bootstrap(FIRST, { schema: 'app' });
+    const second = { ...FIRST, version: 2 };
+    for (const policy of [FIRST, second]) await bootstrap(policy, { schema: 'app' });
     await pool.query(`alter table app.${layout.table} rename to rules`);
-    await expect(bootstrap(FIRST, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
+    await expect(bootstrap(second, { schema: 'app', table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: 2 },
+    });
+  });
+
+  test('has its record beside the table, where another schema comes first on the search_path', async () => {
+    const { bootstrap, database, options } = await open(FIRST);
+    const pool = database.pool({ options: '-c search_path=public,app' });
+    const ofApp = { ...options, policy: FIRST, table: RENAMED };
+    await bootstrap(FIRST, { schema: 'app', table: RENAMED });
+    await expect(readStatus(pool, ofApp)).resolves.toMatchObject({
+      version: { defined: 1, newest: 1 },
+      isComplete: true,
+    });
+    await expect(bootstrapDatabase(pool, ofApp)).resolves.toMatchObject({
+      changed: false,
       ownership: { before: 1 },
     });
+  });
+
+  test('has a record for each of two tables with the same rules', async () => {
+    const { bootstrap } = await open(FIRST);
+    await bootstrap(FIRST, { table: RENAMED });
+    const policy = {
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} } },
+    };
+    for (const more of [{ table: RENAMED }, {}]) {
+      const { ownership } = await bootstrap(policy, more);
+      expect(ownership?.removed.toSorted()).toEqual([
+        ['g', 'intern', 'viewer'],
+        ['p', 'intern', 'notes', 'write'],
+      ]);
+    }
   });
 
   test('takes no record over from a table that is still there, or that had other rules', async () => {

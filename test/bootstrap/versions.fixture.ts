@@ -41,5 +41,5 @@ export async function openVersioned(layout: LayoutFixture, bootstrapped?: Policy
       [ptype, ...(rule ?? Object.values(columns).filter((value) => value !== null))].join(' '),
     );
   };
-  return { pool, bootstrap, change, stored, options: { ...layout.options, seeders: [] } };
+  return { database, pool, bootstrap, change, stored, options: { ...layout.options, seeders: [] } };
 }

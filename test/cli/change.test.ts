@@ -216,21 +216,26 @@ describe('casbin-bootstrap', () => {
     const one = await run('history', 'clerk', '--limit', '1', '--json');
     expect(JSON.parse(one.stdout)).toMatchObject([{ values: ['dave', 'clerk'], actor: 'jane' }]);
     expect((await run('history', 'clerk', '--limit', '1')).stdout).toContain('There may be older ones');
+    const all = await run('history', 'carol', '--limit', '999999999', '--json');
+    expect(JSON.parse(all.stdout)).toHaveLength(1);
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
-    await pool.query(
-      `update casbin_bootstrap_journal set at = now() - interval '90 seconds' where actor = 'root'`,
-    );
+    const age = (interval: string) =>
+      pool.query(`update casbin_bootstrap_journal set at = now() - $1::interval where actor = 'root'`, [
+        interval,
+      ]);
     const ago = async (duration: string) =>
       JSON.parse((await run('history', 'carol', '--since', duration, '--json')).stdout);
+    await age('90 seconds');
     expect(await ago('2m')).toMatchObject([{ actor: 'root' }]);
     expect(await ago('1m')).toEqual([]);
-    await pool.query(
-      `update casbin_bootstrap_journal set at = now() - interval '90 minutes' where actor = 'root'`,
-    );
+    await age('90 minutes');
     expect(await ago('2h')).toMatchObject([{ actor: 'root' }]);
     expect(await ago('1h')).toEqual([]);
+    await age('36 hours');
+    expect(await ago('2d')).toMatchObject([{ actor: 'root' }]);
+    expect(await ago('1d')).toEqual([]);
   });
 
   test.each(['0', '1000000000', '7th'])(
@@ -285,6 +290,7 @@ describe('casbin-bootstrap', () => {
     { code: 2, args: ['history', '--since', '2026-02-30'] },
     { code: 2, args: ['history', '--since', '2026-11-01T12:00'] },
     { code: 2, args: ['history', '--until', 'yesterday'] },
+    { code: 2, args: ['history', '--since', '7days'] },
     { code: 2, args: ['assign', 'carol'] },
     { code: 4, args: ['assign', 'carol', 'clerk'] },
     { code: 4, args: ['history', '--since', '2026-11-01T12:00:30.5+02:00', '--until', '2026-11-01T12:00Z'] },

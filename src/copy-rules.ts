@@ -5,6 +5,7 @@ import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
 import { reachableScope, WHOLE } from './casbin/scope.ts';
+import { identifyTable } from './database/catalog.ts';
 import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -173,20 +174,11 @@ async function readOld(trx: AnyTransaction, table: RuleTable, isMissing: boolean
     const message = `There is no rule table to copy from: ${table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
     throw new DatabaseError('TABLE_MISSING', message);
   }
-  return { table, identity: await identifyTable(trx, table), rules: await readLivePolicy(trx, table, WHOLE) };
-}
-
-/**
- * Tells a table from those of all databases and servers, by whatever pool it is reached. A server is known by its
- * start, as a copy of its files has the same identifier.
- */
-async function identifyTable(trx: AnyTransaction, table: RuleTable): Promise<string> {
-  const { rows } = await sql<{ identity: string }>`
-    select concat_ws(' ', extract(epoch from pg_postmaster_start_time()), d.oid, to_regclass(${table.sql})::oid) as identity
-    from pg_catalog.pg_database d
-    where d.datname = current_database()
-  `.execute(trx);
-  return rows[0]?.identity ?? '';
+  return {
+    table,
+    identity: await identifyTable(trx, table.sql),
+    rules: await readLivePolicy(trx, table, WHOLE),
+  };
 }
 
 /** @param given the old rules; null if they are in the same database as the new table */
@@ -223,7 +215,7 @@ async function copyInto(
   await setSearchPath(trx, schema);
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   const table = await findOrMake(trx, schema, options);
-  if ((await identifyTable(trx, table)) === old.identity) {
+  if ((await identifyTable(trx, table.sql)) === old.identity) {
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }

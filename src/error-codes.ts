@@ -247,7 +247,7 @@ export type ProblemCode =
    * by `configureEnforcer`.
    */
   | 'ROLE_TOO_DEEP'
-  /** A request of `allow`, `deny`, `never` or `samples` uses a name that no rule has. Correct the name. */
+  /** A request of `allow`, `deny` or `never` uses a name that no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
   /** A request must be allowed, and must be denied. Remove it from one of the lists. */
   | 'EXPECTATION_CONFLICT'

@@ -104,7 +104,7 @@ const LOGGED = 20;
 
 async function logStoredAgain(
   client: ClientLike,
-  { ruleTable, logger }: ResolvedOptions,
+  { ruleTable, logger, dryRun }: ResolvedOptions,
   revoked: readonly RecordedRule[],
 ): Promise<void> {
   if (revoked.length === 0) return;
@@ -113,7 +113,7 @@ async function logStoredAgain(
   const first = rules.slice(0, LOGGED).map((rule) => ({ rule: formatRule(rule), ...rule.revoked }));
   logger.warn(
     { event: 'revoked_renamed', count: rules.length, rules: first },
-    'Rules that were revoked with a reason are stored again, because a renamed role had the same ones',
+    `Rules that were revoked with a reason ${dryRun ? 'would be' : 'are'} stored again, because a renamed role had the same ones`,
   );
 }
 

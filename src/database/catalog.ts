@@ -223,3 +223,16 @@ export function sequenceExpression(column: string): string {
     and pg_get_expr(given.adbin, given.adrelid) ~ '^"?nextval"?[(]''([^'']|'''')+''::"?regclass"?[)]$'
   ) end`;
 }
+
+/**
+ * Tells a table, given as SQL, from those of all databases and servers, by whatever pool it is reached. A server is
+ * known by its start, as a copy of its files has the same identifier.
+ */
+export async function identifyTable(db: AnyKysely, table: string): Promise<string> {
+  const { rows } = await sql<{ identity: string }>`
+    select concat_ws(' ', extract(epoch from pg_postmaster_start_time()), d.oid, to_regclass(${table})::oid) as identity
+    from pg_catalog.pg_database d
+    where d.datname = current_database()
+  `.execute(db);
+  return rows[0]?.identity ?? '';
+}

@@ -44,8 +44,8 @@ export interface FoundTable {
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given the engine of the server; by default, it is read together with the tables
- * @throws DatabaseError `TABLE_SHAPE` if the named table, or the only one that looks like a rule table, can't be used as
- *   one; also for a view of rules without ids. `RULE_TABLE_AMBIGUOUS` if rules could be in two tables,
+ * @throws DatabaseError `TABLE_SHAPE` if the named table, or the only one that looks like a rule table, can't be used
+ *   as one; also for a view of rules without ids. `RULE_TABLE_AMBIGUOUS` if rules could be in two tables,
  *   `TABLE_DISTRIBUTED` if Citus keeps the table in parts
  * @throws InvalidOptionsError if the given engine is Citus and the server is not
  */
@@ -87,7 +87,7 @@ async function findUsual(
   if (candidates.length > 1) return chooseTable(client, candidates);
   // Another relation may have the name of the table to make. The migration that creates the table refuses that.
   const table = expectTable(choice, schema, engine);
-  const similar = shapes.find((shape) => shape.name !== table.name && isSimilar(shape));
+  const similar = shapes.find((shape) => shape.isReadable && shape.name !== table.name && isSimilar(shape));
   if (similar !== undefined) refuseSimilar(similar, table, engine);
   return { table, isMissing: true };
 }

@@ -9,6 +9,9 @@ import { createDecider } from './decide.ts';
 /** The decisions on a large policy with patterns take long, and one example is enough. */
 const TRIED_RULES = 3;
 
+/** The longest value that is shown. */
+const LONGEST = 200;
+
 /**
  * Finds a request that one of the undecided rules decides, where rules hold patterns, from which no requests follow: it
  * shows what can be written under `samples`. Null if there is none among the requests that are tried.
@@ -20,8 +23,8 @@ export async function findExample(
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Request | null> {
   const tried = undecided.filter(({ ptype }) => ptype === 'p').slice(0, TRIED_RULES);
-  const patterns = patternTokens(matcherOf(model));
   if (tried.length === 0) return null;
+  const patterns = patternTokens(matcherOf(model));
   const { decide } = await createDecider(model, rules, configureEnforcer);
   for (const rule of tried) {
     for (const request of requestsFor(model, rule, patterns)) {
@@ -33,10 +36,11 @@ export async function findExample(
   return null;
 }
 
-/** None if requests have values that rules do not have, such as attributes. */
+/** None if requests have values that rules do not have, such as attributes, or values are too long to be shown. */
 function requestsFor(model: Model, { values }: Rule, patterns: readonly string[]): Request[] {
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
   if (requestTokens.some((token) => !policyTokens.includes(token))) return [];
+  if (values.some(({ length }) => length > LONGEST)) return [];
   const at = (token: string) => values[policyTokens.indexOf(token)] ?? '';
   return [
     requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token))),

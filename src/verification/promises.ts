@@ -52,7 +52,7 @@ export interface Promises {
 /** A matrix with up to this many requests is decided as a whole. */
 const DECIDED_WHOLE = 10_000;
 
-/** Of a larger one, what rules can match is decided, and this many requests of all: their answers are the same. */
+/** Of a larger one, what rules can match is decided, and so many of all: what no rule can match has one answer. */
 const SAMPLE_SIZE = 1_000;
 
 /** Rules of a definition, with their places if these are known. */

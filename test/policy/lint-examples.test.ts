@@ -82,6 +82,7 @@ test.each([
     modelOf('r.obj == p.obj && r.act == "read"', { r: 'sub, obj, act, day' }),
     ['p, clerk, /a/*, read'],
   ],
+  ['for a value that is too long to be shown', PATHS, [`p, clerk, /${'a'.repeat(200)}/:id, GET`]],
 ])('there is no example %s', async (_, model, lines) => {
   expect(await examplesOf({ model, policy: { rules: lines.map(rule) } })).toEqual([]);
 });

@@ -40,6 +40,13 @@ describe('linting a policy', () => {
     ]);
   });
 
+  test('reports a matcher that can not be parsed, in a model with patterns', async () => {
+    const m = 'g(r.sub, p.sub) && keyMatch2(r.obj, p.obj) &&';
+    const model = await writeTemporary('model.conf', modelText({ m }));
+    const { problems } = await lintPolicy({ model, policy: { rules: [['p', 'a', '/b/:id', 'c']] } });
+    expect(problems).toMatchObject([{ code: 'MODEL_INVALID', at: expect.stringContaining('model.conf:') }]);
+  });
+
   test('reports what the model lacks together with the problems of the policy', async () => {
     const model = await writeTemporary(
       'model.conf',

@@ -57,36 +57,39 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     expect(rows).toEqual([{ search_path: '"$user", public' }]);
   });
 
-  test('has the same result as a bootstrap on a table without ids, whose ptype has another name', async () => {
-    if (layout.name === 'document') return;
-    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
-    const [one, other] = pools as [pg.Pool, pg.Pool];
-    const options = { ...layout.options, seeders: [], journal: true };
-    const columns = [0, 1, 2, 3, 4, 5].map((n) => `v${n} varchar(100) not null default ''`).join(', ');
-    const first = await writeBootstrapSql({ ...options, policy: FIRST });
-    const second = await writeBootstrapSql({ ...options, policy: SECOND });
-    for (const pool of pools) {
-      await pool.query(`create table casbin_rule (p_type varchar(100) not null, ${columns})`);
-      if (pool === one) await bootstrapDatabase(pool, { ...options, policy: FIRST });
-      else await pool.query(first);
-      for (const [user, role] of [
-        ['ann', 'intern'],
-        ['ann', 'viewer'],
-        ['bob', 'intern'],
-        ['carol', 'clerk'],
-        ['carol', 'clerk'],
-      ])
-        await pool.query(`insert into casbin_rule (p_type, v0, v1) values ('g', $1, $2)`, [user, role]);
-    }
-    const read = async (pool: pg.Pool) => (await pool.query('select * from casbin_rule order by ctid')).rows;
-    const sorted = async (pool: pg.Pool) => (await read(pool)).map((row) => JSON.stringify(row)).sort();
-    await bootstrapDatabase(one, { ...options, policy: SECOND });
-    await other.query(second);
-    expect(await sorted(other)).toEqual(await sorted(one));
-    await other.query(second);
-    expect(await sorted(other)).toEqual(await sorted(one));
-    await expectComplete(other, { ...options, policy: SECOND });
-  });
+  test.skipIf(layout.name === 'document')(
+    'has the same result as a bootstrap on a table without ids, whose ptype has another name',
+    async () => {
+      const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+      const [one, other] = pools as [pg.Pool, pg.Pool];
+      const options = { ...layout.options, seeders: [], journal: true };
+      const columns = [0, 1, 2, 3, 4, 5].map((n) => `v${n} varchar(100) not null default ''`).join(', ');
+      const first = await writeBootstrapSql({ ...options, policy: FIRST });
+      const second = await writeBootstrapSql({ ...options, policy: SECOND });
+      for (const pool of pools) {
+        await pool.query(`create table casbin_rule (p_type varchar(100) not null, ${columns})`);
+        if (pool === one) await bootstrapDatabase(pool, { ...options, policy: FIRST });
+        else await pool.query(first);
+        for (const [user, role] of [
+          ['ann', 'intern'],
+          ['ann', 'viewer'],
+          ['bob', 'intern'],
+          ['carol', 'clerk'],
+          ['carol', 'clerk'],
+        ])
+          await pool.query(`insert into casbin_rule (p_type, v0, v1) values ('g', $1, $2)`, [user, role]);
+      }
+      const read = async (pool: pg.Pool) =>
+        (await pool.query('select * from casbin_rule order by ctid')).rows;
+      const sorted = async (pool: pg.Pool) => (await read(pool)).map((row) => JSON.stringify(row)).sort();
+      await bootstrapDatabase(one, { ...options, policy: SECOND });
+      await other.query(second);
+      expect(await sorted(other)).toEqual(await sorted(one));
+      await other.query(second);
+      expect(await sorted(other)).toEqual(await sorted(one));
+      await expectComplete(other, { ...options, policy: SECOND });
+    },
+  );
 
   test.each([
     ['another bootstrap', `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`],
@@ -181,10 +184,9 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await expectComplete(pool, { ...options, policy });
   });
 
-  test.each(['integer', 'integer unique'])(
+  test.skipIf(layout.name === 'document').each(['integer', 'integer unique'])(
     'keeps the same of equal rows as a bootstrap, with id %s',
     async (id) => {
-      if (layout.name === 'document') return;
       const options = { ...layout.options, seeders: [], policy: SECOND };
       const run = async (work: (pool: pg.Pool) => Promise<unknown>) => {
         const pool = (await createDatabase()).pool({ max: 1 });
@@ -224,11 +226,12 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     ]);
   });
 
-  test('removes no row of another partition that has the same place there', async () => {
-    if (layout.name === 'document') return;
-    const pool = (await createDatabase()).pool({ max: 1 });
-    const columns = [0, 1, 2, 3, 4, 5].map((n) => `v${n} varchar(100)`).join(', ');
-    await pool.query(`
+  test.skipIf(layout.name === 'document')(
+    'removes no row of another partition that has the same place there',
+    async () => {
+      const pool = (await createDatabase()).pool({ max: 1 });
+      const columns = [0, 1, 2, 3, 4, 5].map((n) => `v${n} varchar(100)`).join(', ');
+      await pool.query(`
       create table casbin_rule (ptype varchar(100), ${columns}) partition by list (ptype);
       create table permissions partition of casbin_rule for values in ('p');
       create table links partition of casbin_rule default;
@@ -236,20 +239,21 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
         ('p', 'viewer', 'invoices', 'read'), ('p', 'bob', 'notes', 'read'), ('p', 'clerk', 'invoices', 'write'),
         ('g', 'ann', 'accountant', null), ('g', 'ann', 'clerk', null)
     `);
-    const policy: PolicyDefinition = {
-      version: 1,
-      roles: { viewer, accountant: { permissions: { invoices: ['write'] } } },
-      renamed: { roles: { clerk: 'accountant' } },
-    };
-    await pool.query(await writeBootstrapSql({ ...layout.options, seeders: [], policy }));
-    const { rows } = await pool.query('select ptype, v0, v1, v2 from casbin_rule order by 1, 2, 3');
-    expect(rows.map((row) => Object.values(row).join(' ').trim())).toEqual([
-      'g ann accountant',
-      'p accountant invoices write',
-      'p bob notes read',
-      'p viewer invoices read',
-    ]);
-  });
+      const policy: PolicyDefinition = {
+        version: 1,
+        roles: { viewer, accountant: { permissions: { invoices: ['write'] } } },
+        renamed: { roles: { clerk: 'accountant' } },
+      };
+      await pool.query(await writeBootstrapSql({ ...layout.options, seeders: [], policy }));
+      const { rows } = await pool.query('select ptype, v0, v1, v2 from casbin_rule order by 1, 2, 3');
+      expect(rows.map((row) => Object.values(row).join(' ').trim())).toEqual([
+        'g ann accountant',
+        'p accountant invoices write',
+        'p bob notes read',
+        'p viewer invoices read',
+      ]);
+    },
+  );
 
   test('records what a bootstrap without a version has inserted, also run statement by statement', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });

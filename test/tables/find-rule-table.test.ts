@@ -113,6 +113,14 @@ describe('without the option', () => {
     pool = database.pool({ connectionString: role.url });
     expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
   });
+
+  test('a table like a rule table that this role may not read is no reason to refuse', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query('create table casbin_rule (ptype text, v0 text, v1 text, v2 text)');
+    pool = database.pool({ connectionString: role.url });
+    expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
+  });
 });
 
 describe('two tables', () => {

@@ -14,7 +14,8 @@ export interface CommandConfig extends BootstrapOptions {
 }
 
 /**
- * Gives the configuration of the command `casbin-bootstrap` its type; it returns what it is given.
+ * Gives the configuration of the command `casbin-bootstrap` its type; it returns what it is given. The type keeps that
+ * of the policy: `policyTests(config.policy, config)` compiles, and names that a definition does not have do not.
  *
  * @example
  * // casbin-bootstrap.config.ts
@@ -22,6 +23,9 @@ export interface CommandConfig extends BootstrapOptions {
  *
  * export default defineConfig({ policy: 'policy.yaml', schema: 'auth', seeders: [] });
  */
+export function defineConfig<Policy extends CommandConfig['policy'] = undefined>(
+  config: CommandConfig & { readonly policy?: Policy },
+): Omit<CommandConfig, 'policy'> & { readonly policy: Policy };
 export function defineConfig(config: CommandConfig): CommandConfig {
   return config;
 }

@@ -6,6 +6,7 @@ import {
   createEnforcer,
   createLiveEnforcer,
   defaultPolicy,
+  defineConfig,
   InvalidOptionsError,
   type LiveEnforcerOptions,
   type VerifyDatabaseOptions,
@@ -99,6 +100,16 @@ describe('one object of options', () => {
 
   // Registers a test for each expectation.
   policyTests({ ...OPTIONS.policy, allow: [['admin', 'accounts', 'read']] }, OPTIONS);
+
+  test('may come from defineConfig, which keeps the type of the policy', () => {
+    const config = defineConfig({ policy: 'policy.yaml', seeders: [] });
+    expect(config).toEqual({ policy: 'policy.yaml', seeders: [] });
+    expectTypeOf(config).toExtend<BootstrapOptions>();
+    expectTypeOf(config.policy).toExtend<Parameters<typeof policyTests>[0]>();
+    expectTypeOf(defineConfig({ policy: defaultPolicy }).policy).toEqualTypeOf<typeof defaultPolicy>();
+    // @ts-expect-error: it has no such option
+    defineConfig({ policy: defaultPolicy, polcy: defaultPolicy });
+  });
 
   test.each<[string, (options: object) => Promise<unknown>]>([
     ['bootstrapDatabase', (options) => bootstrapDatabase(UNTOUCHED, options)],

@@ -50,7 +50,8 @@ function warnOfUncovered({ uncovered }: Coverage, others: readonly Rule[]): Veri
   const told = new Set(others.map(ruleKey));
   const rules = uncovered.map(toRule).filter((rule) => !isOfContext(rule.ptype) && !told.has(ruleKey(rule)));
   if (rules.length === 0) return [];
-  const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${listRules(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
+  const them = rules.length === 1 ? 'it' : 'them';
+  const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${them}: ${listRules(rules)}. Write requests that depend on ${them} under samples, allow, deny or never, or remove ${them} if other rules already decide the same.`;
   return [createWarning('RULES_NOT_COVERED', rules, message)];
 }
 

@@ -26,10 +26,10 @@ describe('a warning says it in numbers', () => {
     const lines = Array.from({ length: 13 }, (_, n) => `p, ann, /${n}, read`);
     const named = lines.slice(1, 11).map((line) => `"${line}"`);
     expect(await messagesOf(PATTERNS, { rules: lines.map(rule), samples })).toEqual([
-      `12 defined rules decided no request, so nothing was proved about them: ${named.join('; ')}; and 2 more. Write requests that depend on them under samples, allow, deny or never.`,
+      `12 defined rules decided no request, so nothing was proved about them: ${named.join('; ')}; and 2 more. Write requests that depend on them under samples, allow, deny or never, or remove them if other rules already decide the same.`,
     ]);
     expect(await messagesOf(PATTERNS, { rules: lines.slice(0, 11).map(rule), samples })).toEqual([
-      `10 defined rules decided no request, so nothing was proved about them: ${named.join('; ')}. Write requests that depend on them under samples, allow, deny or never.`,
+      `10 defined rules decided no request, so nothing was proved about them: ${named.join('; ')}. Write requests that depend on them under samples, allow, deny or never, or remove them if other rules already decide the same.`,
     ]);
   });
 

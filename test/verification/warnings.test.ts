@@ -137,7 +137,7 @@ describe('no request to decide', () => {
         count: 1,
         rules: [rule('p, user, data, write')],
         message:
-          '1 defined rule decided no request, so nothing was proved about it: "p, user, data, write". Write requests that depend on it under samples, allow, deny or never.',
+          '1 defined rule decided no request, so nothing was proved about it: "p, user, data, write". Write requests that depend on it under samples, allow, deny or never, or remove it if other rules already decide the same.',
       },
     ]);
   });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
-import type { ClientLike, PoolLike } from '../database/client.ts';
+import type { ClientLike, PoolLike, QueryResultLike } from '../database/client.ts';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
 import { kindOf } from '../text.ts';
 import type { RunningPglite } from './pglite.ts';
@@ -16,6 +16,8 @@ export interface EmbeddedPoolOptions {
 export interface EmbeddedPool extends PoolLike {
   /** Waits until the session is free; callers get it in the order in which they asked. */
   connect(): Promise<EmbeddedClient>;
+  /** Runs one statement as soon as the session is free. */
+  query(text: string, values?: unknown[]): Promise<QueryResultLike>;
   /** Closes the database when every client that was asked for has been released. */
   end(): Promise<void>;
 }
@@ -72,6 +74,15 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
     }
   }
 
+  async function query(text: string, values?: unknown[]): Promise<QueryResultLike> {
+    const client = await connect();
+    try {
+      return await client.query(text, values);
+    } finally {
+      client.release();
+    }
+  }
+
   async function close(): Promise<void> {
     await turns.take();
     await pglite?.close();
@@ -79,6 +90,7 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
 
   return {
     connect,
+    query,
     end: () => {
       ending ??= close();
       return ending;

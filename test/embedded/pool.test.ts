@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEmbeddedPool, type EmbeddedClient } from '../../src/embedded/index.ts';
+import type { Pool } from 'pg';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { createEmbeddedPool, type EmbeddedClient, type EmbeddedPool } from '../../src/embedded/index.ts';
 import { STARTS_PGLITE } from './timeout.ts';
 
 const pool = createEmbeddedPool();
@@ -23,6 +24,17 @@ describe('the one session', () => {
     await Promise.all(others);
 
     expect(events).toEqual(['first ends', 'second begins', 'second ends', 'third begins', 'third ends']);
+  });
+
+  test('is taken and released for a statement of the pool, also for one that fails', async () => {
+    const results = [1, 2].map((n) => pool.query('select $1::int as n', [n]));
+    expect((await Promise.all(results)).map(({ rows }) => rows)).toEqual([[{ n: 1 }], [{ n: 2 }]]);
+    await expect(pool.query('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
+    await expect(pool.query('select 1 as one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
+  });
+
+  test('can be that of an application that is written for pg.Pool', () => {
+    expectTypeOf<Pool>().toExtend<EmbeddedPool>();
   });
 
   test.each([

@@ -21,7 +21,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.SUCCESS]: 'fine',
   [EXIT.FAILURE]: 'failed; a problem that lint found',
   [EXIT.WRONG_INPUT]: 'wrong arguments, configuration, model or policy',
-  [EXIT.DIFFERENCE]: 'drift, a warning, or a bootstrap would change the database',
+  [EXIT.DIFFERENCE]: 'drift, or a bootstrap would change the database; with --fail-on warning, a warning',
   [EXIT.UNREACHABLE]: "the database can't be reached",
 };
 

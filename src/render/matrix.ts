@@ -22,7 +22,7 @@ const WIDTH = 100;
 export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
   const { subjects, permissions, allowed, isOpen } = matrix;
   if (subjects.length === 0 || permissions.length === 0) {
-    return 'No permissions follow from the rules: there are none, or they hold patterns.';
+    return 'No permissions follow from the rules: there are none, or they hold patterns. To ask for one request, run explain.';
   }
   const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
   const room = (width || WIDTH) - longest(labels) - 4;

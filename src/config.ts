@@ -25,7 +25,10 @@ export interface CommandConfig extends BootstrapOptions {
  */
 export function defineConfig<Policy extends CommandConfig['policy'] = undefined>(
   config: CommandConfig & { readonly policy?: Policy },
-): Omit<CommandConfig, 'policy'> & { readonly policy: Policy };
+): Omit<CommandConfig, 'policy'> & {
+  /** The policy, of the type that it was given with. */
+  readonly policy: Policy;
+};
 export function defineConfig(config: CommandConfig): CommandConfig {
   return config;
 }

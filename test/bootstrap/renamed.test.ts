@@ -57,6 +57,19 @@ describe.each(LAYOUTS)('a version that renames roles, on a table of layout $name
     expect((await bootstrap(policy)).seeders).toMatchObject([{ inserted: 1 }]);
   });
 
+  test('records a rule once that both roles had, so that it stays away once', async () => {
+    const accountant = { permissions: CLERK.permissions };
+    const { bootstrap, change } = await open({ ...FIRST, roles: { ...FIRST.roles, accountant } });
+    const roles = { viewer: VIEWER, accountant, intern: FIRST.roles.intern };
+    const policy: PolicyDefinition = { version: 2, roles, renamed: { roles: { clerk: 'accountant' } } };
+    await bootstrap(policy);
+    await change({ revoke: [['accountant', 'invoices', 'write']] }, 'ticket 8');
+    const { verification } = await bootstrap(policy);
+    expect(verification.keptAway).toMatchObject([
+      { rule: ['p', 'accountant', 'invoices', 'write'], reason: 'ticket 8' },
+    ]);
+  });
+
   test('renames a role in all rules and links, in their rows', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({

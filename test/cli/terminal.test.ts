@@ -1,5 +1,6 @@
 import { WriteStream } from 'node:tty';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
 import { type CliOptions, runCli } from './run-cli.ts';
 
@@ -45,9 +46,17 @@ describe('colours', () => {
   });
 });
 
-test.each(['', 'silent'])('nothing is logged where LOG_LEVEL is %j', async (level) => {
-  const result = await runCli(['lint'], { env: { LOG_LEVEL: level }, cwd: await createFolder() });
-  expect(result).toMatchObject({ code: 0, stderr: '' });
+test('nothing is logged where LOG_LEVEL is empty or silent, by a command that logs where it is info', async () => {
+  const { url } = await createDatabase();
+  const log = async (level: string) => {
+    const env = { DATABASE_URL: url, LOG_LEVEL: level };
+    const { code, stderr } = await runCli(['seed', '--dry-run'], { env, cwd: await createFolder() });
+    expect(code).toBe(0);
+    return stderr;
+  };
+  expect(await log('')).toBe('');
+  expect(await log('silent')).toBe('');
+  expect(await log('info')).toContain('"event":"seeding_started"');
 });
 
 test.each([

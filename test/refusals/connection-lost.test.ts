@@ -35,6 +35,14 @@ async function startRefusingPooler(reason: string) {
   };
 }
 
+/** A pool of one connection, and which backend serves it: another one after a connection that is not used again. */
+async function openOne() {
+  const database = await createDatabase();
+  const pool = database.pool({ max: 1 });
+  const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+  return { database, pool, backend, pid: await backend() };
+}
+
 describe('a connection that is lost', () => {
   const killing: Seeder = {
     name: 'killing',
@@ -129,10 +137,7 @@ describe('a connection that is lost', () => {
   test.each(['08000', '08003', '08006', '08P01', '57P01', '57P02', '57P03', '25P03', 'EPIPE', 'ETIMEDOUT'])(
     'is recognized by its code, and its client is not used again: %s',
     async (code) => {
-      const database = await createDatabase();
-      const pool = database.pool({ max: 1 });
-      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
-      const pid = await backend();
+      const { pool, backend, pid } = await openOne();
       pool.once('acquire', (client) => {
         const query = client.query.bind(client);
         client.query = (config: { text: string }) =>
@@ -153,10 +158,7 @@ describe('a connection that is lost', () => {
   test.each(['ECONNRESET', 'ETIMEDOUT', '57P01'])(
     'is not the one of a seeder that has lost another, and says the same: %s',
     async (code) => {
-      const database = await createDatabase();
-      const pool = database.pool({ max: 1 });
-      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
-      const pid = await backend();
+      const { database, pool, backend, pid } = await openOne();
       const cause = Object.assign(new Error(`read ${code}`), { code });
       const calling: Seeder = {
         name: 'calling',
@@ -172,10 +174,7 @@ describe('a connection that is lost', () => {
   test.each(['0800', '080061', 'X08006', '22012', 'ENOENT'])(
     'is not what any other code says: %s',
     async (code) => {
-      const database = await createDatabase();
-      const pool = database.pool({ max: 1 });
-      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
-      const pid = await backend();
+      const { database, pool, backend, pid } = await openOne();
       const failing: Seeder = {
         name: 'failing',
         seed: () => Promise.reject(Object.assign(new Error('no stock'), { code })),

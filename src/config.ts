@@ -14,8 +14,8 @@ export interface CommandConfig extends BootstrapOptions {
 }
 
 /**
- * Gives the configuration of the command `casbin-bootstrap` its type; it returns what it is given. The type keeps that
- * of the policy: `policyTests(config.policy, config)` compiles, and names that a definition does not have do not.
+ * Gives the configuration of the command `casbin-bootstrap` its type; it returns what it is given. The policy keeps the
+ * type that it has by itself, so `policyTests(config.policy, config)` compiles.
  *
  * @example
  * // casbin-bootstrap.config.ts

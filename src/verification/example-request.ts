@@ -54,12 +54,20 @@ function requestsFor(model: Model, { values }: Rule, patterns: readonly string[]
  */
 function fillIn(pattern: string): string {
   if (/^[\d.]+\/\d+$|^[\da-f:]+\/\d+$/i.test(pattern)) return pattern.slice(0, pattern.indexOf('/'));
-  return pattern
-    .replaceAll(/^\^|\$$/g, '')
-    .replaceAll(/\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)/g, '$1')
-    .replace(/\|.*/, '')
-    .replaceAll(/\{[^{}/]+\}|(?<=\/):[^/]+/g, '1')
-    .replaceAll(/\[([^\]^])[^\]]*\]/g, '$1')
-    .replaceAll(/(?:\[[^\]]*\]|\\[dw]|\.(?=[*+]))[*+]?|\*+/g, '1')
-    .replaceAll(/\\(.)|[+?]/g, '$1');
+  return (
+    pattern
+      // the ends of a regular expression
+      .replaceAll(/^\^|\$$/g, '')
+      // the first of several alternatives, in brackets or not
+      .replaceAll(/\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)/g, '$1')
+      .replace(/\|.*/, '')
+      // a parameter of a path: {id} or :id
+      .replaceAll(/\{[^{}/]+\}|(?<=\/):[^/]+/g, '1')
+      // the first character of a class
+      .replaceAll(/\[([^\]^])[^\]]*\]/g, '$1')
+      // whatever matches any text: [^/]+, \d+, .* or *
+      .replaceAll(/(?:\[[^\]]*\]|\\[dw]|\.(?=[*+]))[*+]?|\*+/g, '1')
+      // an escaped character; how often the one before may stand
+      .replaceAll(/\\(.)|[+?]/g, '$1')
+  );
 }

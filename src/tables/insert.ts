@@ -98,6 +98,12 @@ export async function seedRules(
   { report = () => {}, isLocked = false }: SeedOptions = {},
 ): Promise<Seeded> {
   requireStorable(rules);
+  if (rules.length >= MANY && !table.engine.commitsDdl) {
+    const inserted = await onRuleTable(table, rules, () =>
+      withoutIndexes(client, table.sql, () => writePortions(client, table, eachOnce(rules), null, report)),
+    );
+    if (inserted !== null) return { inserted, absent: [] };
+  }
   const find = (given: readonly Rule[]) => onRuleTable(table, rules, () => findMissing(client, table, given));
   let missing = await find(rules);
   if (missing.length === 0) return { inserted: [], absent: [] };
@@ -105,20 +111,14 @@ export async function seedRules(
     await lockTable(client, table);
     missing = await find(missing);
   }
-  const existing = rules.length - missing.length;
-  const write = (onConflict: string | null) =>
-    writePortions(client, table, missing, onConflict, (done) => report(existing + done));
-  if (missing.length >= MANY && !table.engine.commitsDdl) {
-    const written = await onRuleTable(table, rules, () =>
-      withoutIndexes(client, table.sql, () => write(null)),
-    );
-    if (written !== null) return { inserted: written, absent: [] };
-  }
   if (table.isUnique && !isLocked) {
     await takeTurn(client, table);
     await lockRules(client, table, missing, 2);
   }
-  const inserted = await write(table.onConflict);
+  const existing = rules.length - missing.length;
+  const inserted = await writePortions(client, table, missing, table.onConflict, (done) =>
+    report(existing + done),
+  );
   if (inserted.length === missing.length) return { inserted, absent: [] };
   const done = new Set(inserted);
   return { inserted, absent: await find(missing.filter((rule) => !done.has(rule))) };
@@ -239,6 +239,10 @@ function toArrayParameter(texts: readonly string[]): unknown {
 /** The rules, each once, in their order. Throws an InvalidOptionsError for a value that can't be stored. */
 export function withoutRepetitions(rules: readonly Rule[]): Rule[] {
   requireStorable(rules);
+  return eachOnce(rules);
+}
+
+function eachOnce(rules: readonly Rule[]): Rule[] {
   const given = new RuleSet(rules);
   return rules.filter((_, position) => given.firstOf(position) === position);
 }

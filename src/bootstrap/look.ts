@@ -129,7 +129,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
   const queries = [block, selectFound(), FETCH_RULES, ...rowQueries];
   const results = await askInOneMessage(session, given, queries).catch((error: unknown) => {
-    if (isLate(error)) throw error;
+    if (isLate(error) || isAbsence(error)) throw error;
     return null;
   });
   if (results === null) return 'unclear';

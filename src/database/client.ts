@@ -29,6 +29,11 @@ export interface ClientLike {
 export interface PoolLike {
   /** Resolves to a client that nobody else uses until it is released. */
   connect(): Promise<ClientLike>;
+  /**
+   * Only of a pool with one session, such as an embedded database, where whoever keeps the client keeps all others out.
+   * Calls the listener with each client that was released, until the function that it returns is called.
+   */
+  onRelease?(listener: (client: ClientLike) => void): () => void;
 }
 
 /** What is wrong with the pool. Nothing that it holds is shown: that may be a password. */

@@ -55,6 +55,7 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   let pglite: RunningPglite | undefined;
   let stopped: ConnectionError | undefined;
   let ending: Promise<void> | undefined;
+  const listeners = new Set<(client: EmbeddedClient) => void>();
 
   async function connect(): Promise<EmbeddedClient> {
     if (ending) throw new Error('Cannot use a pool after calling end on the pool');
@@ -63,7 +64,10 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
       if (stopped) throw stopped;
       pglite ??= await start();
       return await openSession(pglite, {
-        onReleased: endTurn,
+        onReleased: (client) => {
+          endTurn();
+          for (const listener of listeners) listener(client);
+        },
         onStopped: (cause) => {
           stopped ??= explainStopped(cause);
         },
@@ -91,6 +95,10 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   return {
     connect,
     query,
+    onRelease(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     end: () => {
       ending ??= close();
       return ending;
@@ -109,7 +117,7 @@ function explainStopped(cause: Error): ConnectionError {
 
 interface SessionEvents {
   /** The session has been reset, and another caller may get it. */
-  readonly onReleased: () => void;
+  readonly onReleased: (client: EmbeddedClient) => void;
   /** PGlite has stopped, as it does at `copy … from stdin`. The query is rejected too. */
   readonly onStopped: (cause: Error) => void;
 }
@@ -127,7 +135,7 @@ async function openSession(
   await client.connect();
 
   let released = false;
-  const session = {
+  const session: EmbeddedClient & Pick<pg.Client, 'getTypeParser'> = {
     getTypeParser: client.getTypeParser,
     async query(text: string | pg.QueryConfig, values?: unknown[]) {
       if (released) throw new Error('Client was closed and is not queryable');
@@ -136,7 +144,8 @@ async function openSession(
     release() {
       if (released) throw new Error('Release called on client which has already been released to the pool.');
       released = true;
-      resetSession(client).then(onReleased, onReleased);
+      const end = () => onReleased(session);
+      resetSession(client).then(end, end);
     },
     on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
     removeListener: (event: 'error', listener: (error: Error) => void) =>

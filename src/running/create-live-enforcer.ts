@@ -111,6 +111,10 @@ export async function createLiveEnforcer(
       await looking.look(client);
       alarm?.refresh();
     },
+    confirm() {
+      motor.confirmed = readClocks();
+      alarm?.refresh();
+    },
     onError(error) {
       motor.error = error;
       motor.report(error);

@@ -16,6 +16,8 @@ export interface FollowerOptions {
   readonly connectTimeoutMs: number;
   /** Looks at the database. An error is reported, and the next look has another connection. */
   look(client: ClientLike): Promise<void>;
+  /** Called in place of a look where nobody can have changed anything since the last one. */
+  confirm(): void;
   onError(error: Error): void;
 }
 
@@ -26,14 +28,20 @@ const ANSWER_MS = 60_000;
 /** How long a look may go on after the follower was closed. */
 const END_OF_LOOK_MS = 1_000;
 
+/** The clients of all followers. They only read. */
+const OF_FOLLOWERS = new WeakSet<ClientLike>();
+
 /**
  * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some
  * time. When the connection is lost, it connects again, with growing pauses. It never keeps a process alive.
+ *
+ * Of a pool with one session it keeps no connection, and looks only when somebody else has used the session.
  */
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #stopped = new AbortController();
   #endPause = () => {};
+  #ignoreReleases = () => {};
   #isDue = false;
   /** The callers that wait for the next look to begin and end. */
   #asking: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -53,7 +61,11 @@ export class Follower {
       connection.close();
       throw toLossError(error, connection.loss, 'Create it again');
     }
-    connection.hold(false);
+    this.#rest(connection);
+    this.#ignoreReleases =
+      this.#options.pool.onRelease?.((client) => {
+        if (!OF_FOLLOWERS.has(client)) this.#wake();
+      }) ?? this.#ignoreReleases;
     this.#ended = this.#run();
   }
 
@@ -67,6 +79,7 @@ export class Follower {
 
   async close(): Promise<void> {
     this.#stopped.abort();
+    this.#ignoreReleases();
     this.#wake();
     for (const { reject } of this.#asking.splice(0)) reject(enforcerClosed());
     // A server that does not answer must not delay the one who closes this.
@@ -83,10 +96,13 @@ export class Follower {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopped.signal.aborted; ) {
       try {
-        const isNew = this.#connection === null;
-        const connection = this.#connection ?? (await this.#connect());
-        if (!isNew) await this.#pause(this.#options.pollIntervalMs);
+        if (failures === 0) await this.#pause(this.#options.pollIntervalMs);
         if (this.#stopped.signal.aborted) break;
+        if (failures === 0 && !this.#isDue && this.#options.pool.onRelease !== undefined) {
+          this.#options.confirm();
+          continue;
+        }
+        const connection = this.#connection ?? (await this.#connect());
         if (connection.loss !== null) throw connection.loss;
         await this.#look(connection);
         failures = 0;
@@ -112,13 +128,21 @@ export class Follower {
     try {
       connection.hold(true);
       await this.#options.look(connection.session.client);
-      for (const { resolve } of asking) resolve();
     } catch (error) {
       this.#asking.unshift(...asking);
       throw error;
     } finally {
-      connection.hold(false);
+      this.#rest(connection);
     }
+    for (const { resolve } of asking) resolve();
+  }
+
+  /** Ends a look. */
+  #rest(connection: ListeningClient): void {
+    connection.hold(false);
+    if (this.#options.pool.onRelease === undefined) return;
+    connection.close();
+    this.#connection = null;
   }
 
   #fail(error: Error): void {
@@ -151,6 +175,10 @@ export class Follower {
     );
     const connection = new ListeningClient(client, loss, () => this.#wake());
     this.#connection = connection;
+    if (pool.onRelease !== undefined) {
+      OF_FOLLOWERS.add(client);
+      return connection;
+    }
     for (const channel of this.#options.channels) {
       // A standby can't listen, but can be looked at. If the connection is lost, the look fails with the same error.
       await connection.session.client.query(`listen ${quoteChannel(channel)}`).catch(() => {});

@@ -2,6 +2,7 @@ import { Controller, type DynamicModule, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import { bootstrapDatabase, defaultPolicy, type LiveEnforcer } from '../../src/index.ts';
 import {
   CasbinBootstrapModule,
@@ -10,6 +11,7 @@ import {
   Requires,
   RequiresGuard,
 } from '../../src/nestjs/index.ts';
+import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
 
 function start(given: ModuleOptions, controllers: (new () => object)[] = []) {
@@ -50,6 +52,16 @@ test('an application does not start with routes whose permissions the policy doe
       { code: 'REQUEST_NAME_UNKNOWN', at: 'Accounts.add' },
     ],
   });
+});
+
+test('an application on an embedded database has its session for itself', STARTS_PGLITE, async () => {
+  const pool = createEmbeddedPool();
+  onTestFinished(() => pool.end());
+  await bootstrapDatabase(pool, { seeders: [] });
+  const application = await start({ pool, subject: () => 'alice' });
+  onTestFinished(() => application.close());
+
+  await expect(pool.query('select 1 as free')).resolves.toMatchObject({ rows: [{ free: 1 }] });
 });
 
 test('an application that shuts down closes its enforcer', async () => {

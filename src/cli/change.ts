@@ -15,11 +15,9 @@ interface ChangeFlags {
 
 /** Adds `casbin-bootstrap grant`: adds a rule of `p`. */
 export function addGrantCommand(program: Command, run: RunCommand): void {
-  const command = program
-    .command('grant')
-    .description('Allow a role something: add a rule of p, if what must never be allowed stays denied.')
-    .usage('[options] <role> <resource> <action>')
-    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
+  const command = withRule(program.command('grant')).description(
+    'Allow a role something: add a rule of p, if what must never be allowed stays denied.',
+  );
   addChangeOptions(command, [
     'grant clerk invoices write --reason "ticket 7" --policy policy.yaml',
     'grant clerk tenant1 invoices write --model domains.conf --dry-run',
@@ -31,15 +29,19 @@ export function addGrantCommand(program: Command, run: RunCommand): void {
 
 /** Adds `casbin-bootstrap revoke`: removes a rule of `p`. */
 export function addRevokeCommand(program: Command, run: RunCommand): void {
-  const command = program
-    .command('revoke')
-    .description('Take a permission from a role: remove a rule of p.')
-    .usage('[options] <role> <resource> <action>')
-    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
+  const command = withRule(program.command('revoke')).description(
+    'Take a permission from a role: remove a rule of p.',
+  );
   addChangeOptions(command, ['revoke accountant invoices delete --reason "ticket 7"']);
   command.action((rule: string[]) =>
     run<ChangeFlags>(command, (context) => change({ revoke: [rule] }, context)),
   );
+}
+
+function withRule(command: Command): Command {
+  return command
+    .usage('[options] <role> <resource> <action>')
+    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
 }
 
 /** Adds `casbin-bootstrap assign`: gives a user a role. */

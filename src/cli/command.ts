@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Logger } from 'pino';
 import type { BootstrapErrorCode } from '../error-codes.ts';
 import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
+import type { OnProgress } from '../progress.ts';
 import type { Remark } from '../render/remark.ts';
 import { findProjectFile, loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
@@ -18,6 +18,7 @@ import {
 } from './flags.ts';
 import { Origins } from './origins.ts';
 import { listErrorRemarks, printRemarks, type RemarkRun } from './print-remarks.ts';
+import { withProgressBar } from './progress-bar.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -25,17 +26,20 @@ export interface CommandContext<Flags> {
   readonly flags: Flags;
   /** The options of the configuration, with those of the arguments in their place, and the command's logger. */
   readonly options: BootstrapOptions;
-  readonly logger: Logger;
   /** Whether a database is named, for commands that also work without one. */
   readonly hasDatabase: boolean;
-  /** Opens the database, and closes it also after an error. */
-  withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+  /** Opens the database, shows the progress of the work, and closes the database also after an error. */
+  withDatabase<T>(work: (database: DatabaseInUse) => Promise<T>): Promise<T>;
   /** What to tell about the policy if none was given; null if one was. */
   readonly policyNote: string | null;
   /** The files that the options come from. */
   readonly origins: Origins;
   /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
   print(outcome: Outcome): void;
+}
+
+interface DatabaseInUse extends Pick<Database, 'pool' | 'where'> {
+  readonly onProgress: OnProgress;
 }
 
 /** The outcome of a command. */
@@ -118,14 +122,13 @@ export function commandRunner(
     return {
       flags: command.opts<Flags & object>(),
       options,
-      logger,
       hasDatabase: namesDatabase(sources),
       policyNote: options.policy === undefined ? describeDefaultPolicy(file) : null,
       origins,
       async withDatabase(use) {
         const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
-          return await use(database);
+          return await withProgressBar((onProgress) => use({ ...database, onProgress }), logger);
         } finally {
           await database.close();
         }

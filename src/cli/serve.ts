@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PoolLike } from '../database/client.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 
 interface ServeFlags extends OfflineFlags {
   readonly port?: number;
@@ -35,8 +34,8 @@ export function addServeCommand(program: Command, run: RunCommand): void {
 
 async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
   const { servePage } = await import('../index.ts');
-  const { flags, options, policyNote, print, withDatabase } = context;
-  const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
+  const { flags, options, print } = context;
+  return onGround(context, async ({ pool, where, note }) => {
     const server = await servePage(pool, {
       ...options,
       users: flags.users,
@@ -49,16 +48,14 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
     print({
       exitCode: EXIT.SUCCESS,
       document: { url: server.url },
-      note: pool === null ? policyNote : null,
+      note,
       pretty: () => `${where}\n\n${message}`,
       remarks: () => [remark('note', 'PAGE_SERVED', message)],
     });
     await stopped;
     await server.close();
     return EXIT.SUCCESS;
-  };
-  if (isOffline(context)) return serveFrom(null, 'Policy: as it is defined, without a database');
-  return withDatabase(({ pool, where }) => serveFrom(pool, `Database: ${where}`));
+  });
 }
 
 function parsePort(text: string): number {

@@ -5,6 +5,7 @@ import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
 import { reachableScope, WHOLE } from './casbin/scope.ts';
+import { eachOnce } from './collections.ts';
 import { identifyTable } from './database/catalog.ts';
 import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -112,7 +113,7 @@ async function resolvePlaces(
   const [source, options] = [await resolvePlace('from', from, rest), await resolvePlace('to', to, rest)];
   if (!Array.isArray(source) && !Array.isArray(options)) return [source, options];
   const problems: Problem[] = [source, options].flatMap((one) => (Array.isArray(one) ? one : []));
-  throw new InvalidOptionsError([...new Map(problems.map((one) => [JSON.stringify(one), one])).values()]);
+  throw new InvalidOptionsError(eachOnce(problems));
 }
 
 /** The options of a bootstrap at a place, or all problems. Problems of the place are reported by its name. */

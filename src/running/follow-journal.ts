@@ -199,8 +199,7 @@ function sumUp(
 ): RuleChange[] {
   const changes = new Map<string, RuleChange>();
   for (const { operation, ptype, rule } of entries) {
-    // In a document, an empty value at the end is one.
-    const values = layout === 'columns' ? valuesOf(rule) : rule;
+    const values = layout === 'columns' ? valuesOf(rule, false) : rule;
     if (ptype === null || !isRuleValues(values))
       throw new OutOfStep('the table was truncated, or a row that holds no rule was changed');
     const key = ruleKey({ ptype, values });

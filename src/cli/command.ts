@@ -111,7 +111,11 @@ export function commandRunner(
     const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
     const { config, file } = await loadConfig(all, terminal);
     if (file !== null) origins.addConfig(config, file);
-    const given = { ...modelOf(all), ...tableOptionsOf(all) };
+    // Without what is not given: undefined would replace the value of the configuration.
+    const { model, schema, table } = all;
+    const given = Object.fromEntries(
+      Object.entries({ model, schema, table }).filter(([, value]) => value !== undefined),
+    );
     origins.forget(Object.keys(given));
     const { databaseUrl, ...configured } = config;
     // A command without --policy reads that of the configuration itself if it needs it: it may be a module that fails.
@@ -212,13 +216,4 @@ async function loadConfig(flags: AllFlags, terminal: Terminal): ReturnType<typeo
   const loaded = await loadConfigFile(flags.config);
   if (loaded.config.databaseUrl !== undefined) terminal.hidePassword(loaded.config.databaseUrl);
   return loaded;
-}
-
-/** Leaves out what is not given, because undefined would replace the value of the configuration. */
-function modelOf({ model }: DefinitionFlags): BootstrapOptions {
-  return model === undefined ? {} : { model };
-}
-
-function tableOptionsOf({ schema, table }: DatabaseFlags): BootstrapOptions {
-  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
 }

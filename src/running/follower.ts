@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quoteIdentifier } from '../database/catalog.ts';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { explainConnectFailure } from '../database/connect-failure.ts';
 import { type ConnectFailure, checkOut, Session } from '../database/session.ts';
@@ -153,7 +154,7 @@ export class Follower {
     this.#connection = connection;
     for (const channel of this.#options.channels) {
       // A standby can't listen, but can be looked at. If the connection is lost, the look fails with the same error.
-      await connection.session.client.query(`listen ${quoteChannel(channel)}`).catch(() => {});
+      await connection.session.client.query(`listen ${quoteIdentifier(channel)}`).catch(() => {});
     }
     return connection;
   }
@@ -221,8 +222,4 @@ export function enforcerClosed(): ConnectionError {
   const message =
     'The live enforcer was closed, so it neither looks at its database nor writes to it. Create another one.';
   return new ConnectionError('ENFORCER_CLOSED', message);
-}
-
-function quoteChannel(channel: string): string {
-  return `"${channel.replaceAll('"', '""')}"`;
 }

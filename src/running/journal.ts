@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { foundSchemaExpression, quoteTable, quoteText } from '../database/catalog.ts';
-import { checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
-import { explainConnectFailure } from '../database/connect-failure.ts';
+import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
 import type { Needs } from '../database/privileges.ts';
-import { ConnectFailure, type Session, withSession } from '../database/session.ts';
+import { Session } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
+import { connectionOf } from '../tables/adapter-connection.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
@@ -235,7 +235,7 @@ interface JournalPlace {
   readonly table?: string | undefined;
 }
 
-async function onJournal(
+function onJournal(
   pool: PoolLike,
   place: JournalPlace,
   needs: Partial<Needs>,
@@ -243,27 +243,23 @@ async function onJournal(
   values: unknown[],
 ): Promise<QueryResultLike> {
   const what = needs.remove === undefined ? 'read the journal' : 'prune the journal';
-  const ask = async (session: Session) => {
-    const { client } = session;
+  return connectionOf(pool).run(async (client) => {
     let { schema } = place;
     try {
-      schema = await findSchema(session, place);
+      schema = await findSchema(client, place);
       return await client.query(text(quoteTable(JOURNAL, schema)), values);
     } catch (error) {
       if (isAbsence(error)) throw journalMissing(quoteTable(JOURNAL, schema), error);
       throw await explainRefusal(error, client, what, { ...needs, schema });
     }
-  };
-  return withSession(pool, ask).catch((error: unknown) => {
-    throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
   });
 }
 
-async function findSchema(session: Session, { schema, table }: JournalPlace): Promise<string | undefined> {
+async function findSchema(client: ClientLike, { schema, table }: JournalPlace): Promise<string | undefined> {
   if (schema !== undefined || table === undefined) return schema;
   const { rows } = await sql<{ schema: string | null }>`
     select ${foundSchemaExpression(table)} as schema
-  `.execute(createKysely(session));
+  `.execute(createKysely(new Session(client)));
   return rows[0]?.schema ?? undefined;
 }
 

@@ -55,6 +55,8 @@ const TRIGGERS = `
 
 /** Whether the changes of the table are written to a journal. */
 export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
+  // Such an engine has no journal, and may not have these catalogs.
+  if (table.engine.commitsDdl) return false;
   const { rows } = await client.query(
     `select to_regclass($3) is not null and (select count(*) = 4 ${TRIGGERS}) as journaled`,
     [...triggerParameters(table), journalOf(table)],
@@ -68,7 +70,6 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
  * replication writes. Rows have values that it does not record if columns were added since it was made.
  */
 export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
-  // Such an engine has no journal, and may not have these catalogs.
   if (table.engine.commitsDdl) return false;
   // The trigger for truncate records no values, and may have a function of its own.
   const { rows } = await client.query(

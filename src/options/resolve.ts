@@ -107,7 +107,7 @@ export async function checkOptions(
   const progress = createProgressReporter(logger, sound.onProgress);
   const isDecidable = isReadable && !problems.some(({ code }) => UNDECIDABLE.includes(code));
   const decided = isDecidable
-    ? await decideDefinition({ model, definition, defined, problems }, sound, progress)
+    ? await decideDefinition(model, { definition, defined, problems }, sound, progress)
     : { problems, promises: null };
   return {
     ...decided,
@@ -124,14 +124,10 @@ export async function checkOptions(
   };
 }
 
-/** A definition that can be decided. */
-interface Decidable extends Pick<CheckedOptions, 'definition' | 'defined' | 'problems'> {
-  readonly model: Model;
-}
-
 /** What the definition itself decides, and all problems, together with those that only its decisions show. */
 async function decideDefinition(
-  { model, definition, defined, problems }: Decidable,
+  model: Model,
+  { definition, defined, problems }: Pick<CheckedOptions, 'definition' | 'defined' | 'problems'>,
   options: BootstrapOptions,
   progress: ProgressReporter,
 ): Promise<Pick<CheckedOptions, 'problems' | 'promises'>> {

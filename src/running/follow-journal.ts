@@ -28,12 +28,6 @@ export interface Position {
   readonly ground: string;
 }
 
-/** The changes of a rule table since a position. */
-export interface Followed {
-  readonly changes: readonly RuleChange[];
-  readonly position: Position;
-}
-
 /**
  * The largest number of entries that are read at a time. If there are more, reading all rules takes less time. The
  * limit also makes the server use the index, however old its statistics are.
@@ -142,7 +136,7 @@ export async function followJournal(
   client: ClientLike,
   table: RuleTable,
   { floor, seen, first, ground }: Position,
-): Promise<Followed> {
+): Promise<{ readonly changes: readonly RuleChange[]; readonly position: Position }> {
   const text = `select
       moment.floor, moment.ground, moment.journaled, moment.first, moment."isFirstRead", moment."isFirstOld",
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule

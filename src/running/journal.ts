@@ -9,6 +9,7 @@ import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 import { connectionOf } from '../tables/adapter-connection.ts';
+import type { RuleOrigin } from '../verification-report.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
@@ -29,11 +30,9 @@ export interface JournalFilter {
 }
 
 /** A change of a rule table. */
-export interface JournalEntry {
+export interface JournalEntry extends Omit<RuleOrigin, 'rule'> {
   /** Ascends, but an entry of a transaction that commits late may have a lower number than earlier entries. */
   readonly id: string;
-  /** When the statement ran. */
-  readonly at: Date;
   /** The number of the transaction, the same for all of its changes. */
   readonly transaction: string;
   /** The name of the rule table. */
@@ -44,16 +43,8 @@ export interface JournalEntry {
   readonly ptype: string | null;
   /** The values of the rule; empty if the table was truncated, or the row had none. */
   readonly values: readonly string[];
-  /** The `actor` that was given to changePolicy; null for other writers. */
-  readonly actor: string | null;
-  /** The `reason` that was given to changePolicy. */
-  readonly reason: string | null;
   /** The version of the definition with which a bootstrap inserted it. */
   readonly release: string | null;
-  /** The role with which the session logged in. */
-  readonly role: string;
-  /** The session's `application_name`. */
-  readonly application: string | null;
 }
 
 /**

@@ -38,12 +38,6 @@ interface SourcedPolicy {
   readonly isLive: boolean;
 }
 
-/** Policies, and their model. */
-export interface SourcedPolicies {
-  readonly model: Model;
-  readonly policies: readonly SourcedPolicy[];
-}
-
 /**
  * Reads policies from their sources, in one model.
  *
@@ -54,7 +48,7 @@ export async function readPolicies(
   sources: readonly PolicySource[],
   options: BootstrapOptions,
   names: readonly string[] = [],
-): Promise<SourcedPolicies> {
+): Promise<{ readonly model: Model; readonly policies: readonly SourcedPolicy[] }> {
   const { checkShape } = await import('./options/shape.ts');
   const given = replaceOptions(options, { policy: null, verify: false });
   const misshapen = checkShape(given);
@@ -109,11 +103,7 @@ export async function readRoles(source: PolicySource, options: BootstrapOptions)
 }
 
 /** A definition or a pool, or the problems of the source. */
-interface LoadedSource extends LoadedPolicy {
-  readonly pool: PoolLike | null;
-}
-
-async function loadSource(source: PolicySource): Promise<LoadedSource> {
+async function loadSource(source: PolicySource): Promise<LoadedPolicy & { readonly pool: PoolLike | null }> {
   if (typeof source === 'string') {
     const read = isRevision(source) ? readPolicyRevision : readPolicyFile;
     return { pool: null, ...(await read(source)) };

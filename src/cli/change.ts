@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { ChangeOptions, PolicyChanges } from '../running/policy-changes.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 
 interface ChangeFlags {
@@ -108,7 +107,6 @@ async function change(
   return withDatabase(async ({ pool, where }) => {
     const report = await changeDatabase(pool, changes, given);
     return {
-      exitCode: EXIT.SUCCESS,
       document: { ...report, actor: given.actor, reason: given.reason ?? null, dryRun: given.dryRun },
       pretty: ({ color }) => renderChange(report, { ...given, changes, where, color }),
       remarks: () => listChangeRemarks(report, { ...given, changes }),

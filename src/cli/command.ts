@@ -7,7 +7,7 @@ import type { Remark } from '../render/remark.ts';
 import { findProjectFile, loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
-import type { ExitCode } from './exit-code.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
 import {
   type DatabaseFlags,
   type DefinitionFlags,
@@ -34,7 +34,7 @@ export interface CommandContext<Flags> {
   readonly policyNote: string | null;
   /** The files that the options come from. */
   readonly origins: Origins;
-  /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
+  /** Prints the outcome of a command that continues afterwards; such a command returns null. */
   print(outcome: Outcome): void;
 }
 
@@ -44,7 +44,8 @@ interface DatabaseInUse extends Pick<Database, 'pool' | 'where'> {
 
 /** The outcome of a command. */
 export interface Outcome {
-  readonly exitCode: ExitCode;
+  /** Default: success. */
+  readonly exitCode?: ExitCode;
   /** What is printed as JSON. */
   readonly document: unknown;
   /** Whether it is data to be stored. It is printed unchanged, because a redacted name would be another name. */
@@ -61,7 +62,7 @@ interface Look {
   readonly color: boolean;
 }
 
-type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | ExitCode>;
+type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | null>;
 
 /** Runs the work of one command: first reads the configuration, at the end prints the outcome. */
 export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
@@ -90,9 +91,9 @@ export function commandRunner(
     try {
       const context = await createContext<Flags>(command, all, origins);
       const outcome = await work({ ...context, print: printOutcome });
-      if (typeof outcome === 'number') return finish(outcome);
+      if (outcome === null) return;
       printOutcome(outcome);
-      finish(outcome.exitCode);
+      finish(outcome.exitCode ?? EXIT.SUCCESS);
     } catch (error) {
       const told = origins.placeError(adviseCommand(error) ?? error);
       // The caller prints JSON, because it also does so for wrong arguments.

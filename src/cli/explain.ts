@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 
@@ -29,7 +28,6 @@ async function explain(request: readonly string[], context: CommandContext<Offli
   return onGround(context, async ({ pool, where, note }) => {
     const explanation = await explainDecision(pool, request, context.options);
     return {
-      exitCode: EXIT.SUCCESS,
       document: explanation,
       note,
       pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions } from './flags.ts';
 
 interface HistoryFlags {
@@ -46,7 +45,6 @@ async function showHistory(
     const entries = await readJournal(pool, { ...place, actor, since, until, value, limit });
     const state = entries.length > 0 ? null : await readJournalState(pool, place);
     return {
-      exitCode: EXIT.SUCCESS,
       document: entries,
       pretty: ({ color }) => renderHistory(entries, { where, color, limit, state }),
       remarks: () => listHistoryRemarks(entries),

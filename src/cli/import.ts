@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { BootstrapReport } from '../bootstrap-report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 
 interface ImportFlags {
@@ -47,7 +46,6 @@ async function importFile(
     const report = await importPolicy(pool, policy, { ...given, onProgress });
     const told = withoutDrift(report);
     return {
-      exitCode: EXIT.SUCCESS,
       document: report,
       pretty: ({ color }) => renderSummary(told, { where, color }),
       remarks: () => listSummaryRemarks(told),

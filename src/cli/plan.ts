@@ -44,7 +44,7 @@ async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<
   }
   const { writeBootstrapSql } = await import('../index.ts');
   const sql = await writeBootstrapSql(options, { schemaOnly: flags.schemaOnly ?? false });
-  return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
+  return { document: { sql }, isData: true, pretty: () => sql.trimEnd() };
 }
 
 async function plan({

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { PageOptions } from '../create-page.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { isOffline, OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 import { writeOutput } from './write-output.ts';
@@ -53,7 +52,6 @@ function writePage(
     const bytes = Buffer.byteLength(page);
     const message = `Wrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`;
     return {
-      exitCode: EXIT.SUCCESS,
       document: { file, bytes },
       note,
       pretty: () => `${where}\n\n${message}`,

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 
 interface SeedFlags {
@@ -36,7 +35,6 @@ async function seed({
   return withDatabase(async ({ pool, where, onProgress }) => {
     const report = await bootstrapDatabase(pool, { ...options, dryRun, onProgress });
     return {
-      exitCode: EXIT.SUCCESS,
       document: report,
       note: policyNote,
       pretty: ({ color }) => renderSummary(report, { where, color }),

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, RunCommand } from './command.ts';
-import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 
@@ -32,7 +31,7 @@ export function addServeCommand(program: Command, run: RunCommand): void {
   command.action(() => run<ServeFlags>(command, serve));
 }
 
-async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
+async function serve(context: CommandContext<ServeFlags>): Promise<null> {
   const { servePage } = await import('../index.ts');
   const { flags, options, print } = context;
   return onGround(context, async ({ pool, where, note }) => {
@@ -46,7 +45,6 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
     const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     const message = `The page is at ${server.url} until Ctrl+C.`;
     print({
-      exitCode: EXIT.SUCCESS,
       document: { url: server.url },
       note,
       pretty: () => `${where}\n\n${message}`,
@@ -54,7 +52,7 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
     });
     await stopped;
     await server.close();
-    return EXIT.SUCCESS;
+    return null;
   });
 }
 

@@ -130,17 +130,9 @@ export class Follower {
   /** Waits until it is time or a caller asks for a look. */
   async #pause(timeMs: number): Promise<void> {
     if (this.#isDue) return;
-    const woken = new Promise<void>((resolve) => {
-      this.#endPause = resolve;
-    });
-    const timer = new AbortController();
-    const time = sleep(timeMs, undefined, { ref: false, signal: timer.signal }).catch(() => {});
-    try {
-      // Not beside a promise of the connection: each race would leave something in it, for as long as it is open.
-      await Promise.race([woken, time]);
-    } finally {
-      timer.abort();
-    }
+    const pause = new AbortController();
+    this.#endPause = () => pause.abort();
+    await sleep(timeMs, undefined, { ref: false, signal: pause.signal }).catch(() => {});
   }
 
   async #connect(): Promise<ListeningClient> {

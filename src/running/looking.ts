@@ -186,10 +186,6 @@ async function refuseMisfits(
 
 /** Calls a listener. What it throws, or rejects with, is its own fault, and must not stop the enforcer. */
 export function tell(listener: () => unknown, refer: (error: Error) => void): void {
-  const fail = (error: unknown) => refer(error instanceof Error ? error : new Error(String(error)));
-  try {
-    Promise.resolve(listener()).catch(fail);
-  } catch (error) {
-    fail(error);
-  }
+  const call = async () => listener();
+  call().catch((error: unknown) => refer(error instanceof Error ? error : new Error(String(error))));
 }

@@ -49,12 +49,25 @@ export async function checkPolicy(
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  const { problems, sound } = checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
+  const { problems, sound } = checkTenants(definition, defined);
   return [
     ...problems,
     ...checkNames(model, definition, defined),
     ...(await checkRules(sound, model, configureEnforcer)),
   ];
+}
+
+/** The same for rules that were checked in this model before: only the rest of the definition is checked. */
+export function checkBesideRules(
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  model: Model,
+): Problem[] {
+  return [...checkTenants(definition, defined).problems, ...checkNames(model, definition, defined)];
+}
+
+function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
+  return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
 function checkNames(

@@ -51,16 +51,24 @@ function withReach(
 /** The longest key, as text, that is remembered, to limit the memory. */
 const SHORT = 100_000;
 
-/**
- * The last promises without problems: tests and tools bootstrap many databases with one definition, and an application
- * changes its policy many times.
- */
+/** The last definition without problems: tests and tools bootstrap many databases with one definition. */
 let last: { readonly key: string; readonly promises: ResolvedPromises } | null = null;
 
 /**
- * Finds what the definition promises, and checks the definition itself against it, without a database. The last promises
- * are returned again for the same rules and expectations in the same model.
+ * Returns the remembered promises, if the last definition without problems had the same rules and expectations, and the
+ * same model. The other parts of a definition, such as a role without permissions, are checked each time.
  */
+export function recallPromises(
+  model: Model,
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  options: BootstrapOptions,
+): ResolvedPromises | null {
+  const key = promisesKey(model, definition, defined, options);
+  return key !== null && last?.key === key ? copyOf(last.promises) : null;
+}
+
+/** Finds what the definition promises, and checks the definition itself against it, without a database. */
 export async function resolvePromises(
   model: Model,
   definition: PolicyDefinition,
@@ -70,13 +78,27 @@ export async function resolvePromises(
 ): Promise<ResolvedPromises> {
   const { verify, configureEnforcer } = options;
   if (verify === false) return withReach(model, defined, NO_PROMISES, progress);
-  const key = promisesKey(model, definition, defined, options);
-  if (key !== null && last?.key === key) return copyOf(last.promises);
   const read = await readPromises(model, defined, definition, { configureEnforcer });
   const promises = withReach(model, defined, read, progress);
   // Functions of the application may fail, and its enforcers may share objects, so this does not run beside other work.
   if (configureEnforcer !== undefined) await promises.decide();
-  if (key === null || promises.problems.length > 0) return promises;
+  return promises;
+}
+
+/**
+ * Remembers the promises of a definition without problems, for {@link recallPromises}.
+ *
+ * @returns a copy for the caller, which the caller may change
+ */
+export function rememberPromises(
+  promises: ResolvedPromises,
+  model: Model,
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  options: BootstrapOptions,
+): ResolvedPromises {
+  const key = promisesKey(model, definition, defined, options);
+  if (key === null) return promises;
   last = { key, promises };
   return copyOf(promises);
 }
@@ -125,9 +147,9 @@ function promisesKey(
   model: Model,
   { samples = [], allow = [], deny = [], never = [] }: PolicyDefinition,
   { rules }: RuleSet<DefinedRule>,
-  { configureEnforcer }: BootstrapOptions,
+  { verify, configureEnforcer }: BootstrapOptions,
 ): string | null {
-  if (configureEnforcer !== undefined) return null;
+  if (verify === false || configureEnforcer !== undefined) return null;
   const listed = [samples, allow, deny, never];
   if (listed.reduce((sum, { length }) => sum + length, rules.length) > SHORT / 100) return null;
   const sections = [...model.model].map(([section, assertions]) => [

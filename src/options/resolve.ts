@@ -19,8 +19,19 @@ import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
 import { type ResolvedMigrations, resolveMigrations } from './resolve-migrations.ts';
 import { resolveModel } from './resolve-model.ts';
-import { checkPolicy, findEmptyPolicy, resolvePolicy, withoutExplained } from './resolve-policy.ts';
-import { type ResolvedPromises, resolvePromises } from './resolve-promises.ts';
+import {
+  checkBesideRules,
+  checkPolicy,
+  findEmptyPolicy,
+  resolvePolicy,
+  withoutExplained,
+} from './resolve-policy.ts';
+import {
+  type ResolvedPromises,
+  recallPromises,
+  rememberPromises,
+  resolvePromises,
+} from './resolve-promises.ts';
 import { migrationsOf, NOTHING_LEFT, type ResolvedOptions, recordsOf } from './resolved-options.ts';
 
 /** How long to wait for a lock by default. */
@@ -91,13 +102,16 @@ export async function checkOptions(
     misshapen.every(({ at }) => !at.startsWith('policy'));
   const isConfigured = sound.configureEnforcer === options?.configureEnforcer;
   const isReadable = fitting && isConfigured && model !== null && modelProblems.length === 0;
+  const recalled = isReadable ? recallPromises(model, definition, defined, sound) : null;
   const problems = [
     ...misshapen,
     ...modelProblems,
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
-    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
-    ...(isReadable ? await findHangingPatterns(model, defined.rules) : []),
+    ...(isReadable && recalled !== null
+      ? checkBesideRules(definition, defined, model)
+      : await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
+    ...(isReadable && recalled === null ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], ofPolicy.migrations ?? {}),
     ...migrations.problems,
     ...findTaken(ruleTable, seeders, migrations),
@@ -107,7 +121,7 @@ export async function checkOptions(
   const progress = createProgressReporter(logger, sound.onProgress);
   const isDecidable = isReadable && !problems.some(({ code }) => UNDECIDABLE.includes(code));
   const decided = isDecidable
-    ? await decideDefinition(model, { definition, defined, problems }, sound, progress)
+    ? await decideDefinition({ model, definition, defined, recalled, problems }, sound, progress)
     : { problems, promises: null };
   return {
     ...decided,
@@ -124,17 +138,24 @@ export async function checkOptions(
   };
 }
 
+/** A definition that can be decided, with the promises of an earlier start with the same options, if there was one. */
+interface Decidable extends Pick<CheckedOptions, 'definition' | 'defined' | 'problems'> {
+  readonly model: Model;
+  readonly recalled: ResolvedPromises | null;
+}
+
 /** What the definition itself decides, and all problems, together with those that only its decisions show. */
 async function decideDefinition(
-  model: Model,
-  { definition, defined, problems }: Pick<CheckedOptions, 'definition' | 'defined' | 'problems'>,
+  { model, definition, defined, recalled, problems }: Decidable,
   options: BootstrapOptions,
   progress: ProgressReporter,
 ): Promise<Pick<CheckedOptions, 'problems' | 'promises'>> {
   try {
-    const promises = await resolvePromises(model, definition, defined, options, progress);
+    const promises = recalled ?? (await resolvePromises(model, definition, defined, options, progress));
     const contradictions = withoutExplained(promises.problems, problems, definition);
-    return { problems: [...problems, ...contradictions], promises };
+    const all = [...problems, ...contradictions];
+    if (all.length > 0 || recalled !== null) return { problems: all, promises };
+    return { problems, promises: rememberPromises(promises, model, definition, defined, options) };
   } catch (error) {
     if (problems.length > 0) return { problems, promises: null };
     const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;

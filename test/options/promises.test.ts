@@ -19,7 +19,7 @@ function definition(never: string[][] = []) {
   return { rules: [['p', 'clerk', 'invoices', 'read']], never };
 }
 
-test('a definition that is given again is not decided again', async () => {
+test('a definition that is given again is not checked again', async () => {
   const first = await expectationsOf({ policy: definition() });
   expect(await expectationsOf({ policy: definition() })).toBe(first);
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
@@ -57,7 +57,7 @@ test('with configureEnforcer it is found out at once', async () => {
   expect(decided.mock.calls).toContainEqual(['clerk', 'invoices', 'read']);
 });
 
-test('a definition that was changed in between is decided again', async () => {
+test('a definition that was changed in between is checked again', async () => {
   const policy = definition();
   await resolveOptions(pool, { policy });
   policy.never.push(['clerk', 'invoices', 'read']);
@@ -76,7 +76,7 @@ test('a definition with a wrong rule is refused each time, although its requests
   }
 });
 
-test('the same definition is decided again in another model, or without verification', async () => {
+test('the same definition is checked again in another model, or without verification', async () => {
   const policy = definition();
   const first = await expectationsOf({ policy });
   const anyAction = newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj' }));

@@ -34,6 +34,14 @@ import {
 } from './resolve-promises.ts';
 import { migrationsOf, NOTHING_LEFT, type ResolvedOptions, recordsOf } from './resolved-options.ts';
 
+let shapes: Promise<typeof import('./shape.ts')> | undefined;
+
+/** Kept, because importing a loaded module again takes a tenth of a start with nothing to do. */
+function loadShapes() {
+  shapes ??= import('./shape.ts');
+  return shapes;
+}
+
 /** How long to wait for a lock by default. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
 
@@ -43,7 +51,7 @@ export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
  * @throws InvalidOptionsError with every problem of the pool, the options, the model, the policy and the seeders
  */
 export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
-  const { checkShape } = await import('./shape.ts');
+  const { checkShape } = await loadShapes();
   return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
 }
 
@@ -52,7 +60,7 @@ export async function resolveVerifyOptions(
   pool: unknown,
   options: VerifyDatabaseOptions,
 ): Promise<ResolvedOptions> {
-  const { checkVerifyShape } = await import('./shape.ts');
+  const { checkVerifyShape } = await loadShapes();
   const misshapen = [...checkPool(pool), ...checkVerifyShape(options)];
   const nested = options?.verify || {};
   const verify = {

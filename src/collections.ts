@@ -132,6 +132,11 @@ export function collectAncestors(
   return ancestors;
 }
 
+/** The values, each once: the last of those that JSON shows alike, at the place of the first. */
+export function eachOnce<T>(values: readonly T[]): T[] {
+  return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
+}
+
 /** Whether two lists have the same texts in the same order. */
 export function isSameList(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((value, index) => value === other[index]);

@@ -1,10 +1,9 @@
-import type { Model } from 'casbin';
 import { sql } from 'kysely';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
-import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
 import { reachableScope, WHOLE } from './casbin/scope.ts';
+import { eachOnce } from './collections.ts';
 import { identifyTable } from './database/catalog.ts';
 import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -29,9 +28,9 @@ import {
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
+import type { BootstrapOptions } from './options.ts';
 import { formatRule, type Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
@@ -54,17 +53,11 @@ export interface RulePlace {
 }
 
 /** The places, and how decisions are verified. */
-export interface CopyOptions {
+export interface CopyOptions extends Pick<BootstrapOptions, 'model' | 'configureEnforcer' | 'logger'> {
   /** This table is only read. */
   readonly from: RulePlace;
   /** This table is created if it is missing. The rules that it already has stay there. */
   readonly to: RulePlace;
-  /** The model of these rules, as for a bootstrap. */
-  readonly model?: string | Model;
-  /** As for a bootstrap. */
-  readonly configureEnforcer?: ConfigureEnforcer;
-  /** As for a bootstrap. */
-  readonly logger?: LoggerLike;
 }
 
 /** The result of a copy. */
@@ -112,7 +105,7 @@ async function resolvePlaces(
   const [source, options] = [await resolvePlace('from', from, rest), await resolvePlace('to', to, rest)];
   if (!Array.isArray(source) && !Array.isArray(options)) return [source, options];
   const problems: Problem[] = [source, options].flatMap((one) => (Array.isArray(one) ? one : []));
-  throw new InvalidOptionsError([...new Map(problems.map((one) => [JSON.stringify(one), one])).values()]);
+  throw new InvalidOptionsError(eachOnce(problems));
 }
 
 /** The options of a bootstrap at a place, or all problems. Problems of the place are reported by its name. */

@@ -71,9 +71,7 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const whole = await withOwnership((ask) => ask(trx), given, live, newest);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
-  const findOrigin = whole.engine.commitsDdl
-    ? () => null
-    : await readOrigins(asClient(trx), whole.ruleTable, null);
+  const findOrigin = await readOrigins(asClient(trx), whole.ruleTable, null);
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(
     whole,

@@ -29,22 +29,12 @@ export type DatabaseCheck =
   | 'index'
   | 'rules';
 
-export function fine(check: DatabaseCheck, message: string): DatabaseFinding {
-  return { check, status: 'fine', message, remedies: [] };
-}
+const finding =
+  (status: DatabaseFinding['status']) =>
+  (check: DatabaseCheck, message: string, remedies: readonly string[] = []): DatabaseFinding => {
+    return { check, status, message, remedies };
+  };
 
-export function warning(
-  check: DatabaseCheck,
-  message: string,
-  remedies: readonly string[] = [],
-): DatabaseFinding {
-  return { check, status: 'warning', message, remedies };
-}
-
-export function failure(
-  check: DatabaseCheck,
-  message: string,
-  remedies: readonly string[] = [],
-): DatabaseFinding {
-  return { check, status: 'failure', message, remedies };
-}
+export const fine = finding('fine');
+export const warning = finding('warning');
+export const failure = finding('failure');

@@ -61,11 +61,10 @@ export async function explainDecision(
 /** Who added the rules of these rows. */
 async function findGranted(
   client: ClientLike,
-  { ruleTable, engine }: ResolvedOptions,
+  { ruleTable }: ResolvedOptions,
   rules: readonly StoredRule[],
   ids: readonly RowId[],
 ): Promise<RuleOrigin[]> {
-  if (ids.length === 0 || engine.commitsDdl) return [];
   const byId = new Map(rules.map((rule) => [rule.id, rule]));
   const involved = ids.flatMap((id) => byId.get(id) ?? []);
   const findOrigin = await readOrigins(client, ruleTable, involved);

@@ -27,6 +27,7 @@ export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './database-findi
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
 export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
+export { policyToMermaid, policyToSvg } from './draw-policy.ts';
 export type { BootstrapErrorCode, ProblemCode } from './error-codes.ts';
 export {
   BootstrapError,
@@ -80,8 +81,6 @@ export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
 export { policyToTypeScript, policyToYaml } from './policy/write-definition.ts';
 export type { PolicySource } from './policy-source.ts';
-export { policyToMermaid } from './policy-to-mermaid.ts';
-export { policyToSvg } from './policy-to-svg.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
 export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';

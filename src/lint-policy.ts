@@ -4,7 +4,7 @@ import { checkOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { DefinedRule } from './policy/compile.ts';
 import type { Request } from './policy/definition.ts';
-import { formatRule, type Rule, toRule } from './policy/rule.ts';
+import { formatRule, type PlacedRule, type Rule, toRule } from './policy/rule.ts';
 import type { RuleSet } from './policy/rule-set.ts';
 import { findExample } from './verification/example-request.ts';
 import type { Coverage, VerificationWarning } from './verification-report.ts';
@@ -53,15 +53,16 @@ export async function lintPolicy(
   const { problems: found, promises, model, defined } = await checkOptions(verified, misshapen);
   if (found.some(isUnreadable) || misshapen.some(isOfOtherOption)) throw new InvalidOptionsError(found);
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
-  const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
+  const untested = (coverage?.uncovered ?? []).map((line): PlacedRule => {
+    return { ...toRule(line), at: placeOfRule(toRule(line), defined) };
+  });
+  const uncovered = coverage === null ? [] : findUncovered(untested, coverage, required);
   const problems = [...found, ...uncovered].sort(comparePlaces);
   // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
   const others = problems.length === 0 ? warnings : warnings.filter((warning) => !isOfCoverage(warning));
-  const undecided = others.some(isOfCoverage) ? (coverage?.uncovered ?? []) : [];
+  const undecided = others.some(isOfCoverage) ? untested : [];
   const example =
-    model === null
-      ? null
-      : await findExample(model, defined.rules, undecided.map(toRule), verified.configureEnforcer);
+    model === null ? null : await findExample(model, defined.rules, undecided, verified.configureEnforcer);
   const placed = others.map((warning) => ({
     ...(isOfCoverage(warning) ? withExample(warning, example) : warning),
     at: placeOf(warning.rules, defined),
@@ -98,27 +99,16 @@ function isOfOtherOption({ at }: Problem): boolean {
   return !/^(policy|model)\b|:\d+$/.test(at);
 }
 
-/** If too few rules decide a request: a problem for each rule that decides none, at its place. */
-function findUncovered(
-  { covered, total, uncovered }: Coverage,
+/**
+ * If too few rules decide a request: a problem for each place that defines rules that decide none, because one place may
+ * define a rule for each of many tenants.
+ */
+export function findUncovered(
+  uncovered: readonly PlacedRule[],
+  { covered, total }: Pick<Coverage, 'covered' | 'total'>,
   { coverage = 0 }: LintRequirements,
-  defined: RuleSet<DefinedRule>,
 ): Problem[] {
   if (covered * 100 >= coverage * total) return [];
-  return describeUncovered(
-    uncovered.map(toRule).map((rule) => ({ ...rule, at: placeOfRule(rule, defined) })),
-    { covered, total, required: coverage },
-  );
-}
-
-/**
- * One problem for each place that defines rules that decide no request, because one place may define a rule for each of
- * many tenants.
- */
-export function describeUncovered(
-  uncovered: readonly (Rule & { readonly at: string })[],
-  { covered, total, required }: { covered: number; total: number; required: number },
-): Problem[] {
   const places = new Map<string, { readonly rule: Rule; others: number }>();
   for (const rule of uncovered) {
     const known = places.get(rule.at);
@@ -127,7 +117,7 @@ export function describeUncovered(
   }
   return [...places].map(([at, { rule, others }]): Problem => {
     const what = `"${formatRule(rule)}"${others === 0 ? '' : ` and ${others} more from here`}`;
-    const message = `no request depends on ${what}. ${covered} of ${total} rules decide one, and ${required} % must. Write a request that depends on it, or remove the rule.`;
+    const message = `no request depends on ${what}. ${covered} of ${total} rules decide one, and ${coverage} % must. Write a request that depends on it, or remove the rule.`;
     return { code: 'COVERAGE_TOO_LOW', at, message };
   });
 }

@@ -10,7 +10,6 @@ import { withSession } from './database/session.ts';
 import { inReadOnlyTransaction } from './database/transaction.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import { type Rule, toLine } from './policy/rule.ts';
 import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
@@ -39,20 +38,16 @@ export interface BootstrapPlan extends BootstrapReport {
 export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = {}): Promise<BootstrapPlan> {
   const started = performance.now();
   const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
-  const { rules, newSchema } = await findMissingParts(pool, resolved);
+  const missing = await inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => ({
+    rules: (await findMissingRules(inspected)).map(toLine),
+    newSchema: await findMissingSchema(inspected),
+  }));
   const insertedRows = new InsertedRows();
   const report = await bootstrapResolved(pool, { ...resolved, insertedRows });
   const rows = await insertedRows.find((query) =>
     withSession(pool, (session) => inReadOnlyTransaction(createKysely(session, resolved), query), resolved),
   );
-  return { ...report, newSchema, rules, rows, durationMs: performance.now() - started };
-}
-
-async function findMissingParts(pool: PoolLike, resolved: ResolvedOptions) {
-  return inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
-    const rules = await findMissingRules(inspected);
-    return { rules: rules.map(toLine), newSchema: await findMissingSchema(inspected) };
-  });
+  return { ...report, ...missing, rows, durationMs: performance.now() - started };
 }
 
 async function findMissingRules({ trx, options, isMissing }: Inspected): Promise<readonly Rule[]> {

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { Model } from 'casbin';
 import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
 import { WHOLE } from './casbin/scope.ts';
+import { eachOnce } from './collections.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { inspectRuleTable } from './inspect-database.ts';
@@ -37,12 +38,6 @@ interface SourcedPolicy {
   readonly isLive: boolean;
 }
 
-/** Policies, and their model. */
-export interface SourcedPolicies {
-  readonly model: Model;
-  readonly policies: readonly SourcedPolicy[];
-}
-
 /**
  * Reads policies from their sources, in one model.
  *
@@ -53,7 +48,7 @@ export async function readPolicies(
   sources: readonly PolicySource[],
   options: BootstrapOptions,
   names: readonly string[] = [],
-): Promise<SourcedPolicies> {
+): Promise<{ readonly model: Model; readonly policies: readonly SourcedPolicy[] }> {
   const { checkShape } = await import('./options/shape.ts');
   const given = replaceOptions(options, { policy: null, verify: false });
   const misshapen = checkShape(given);
@@ -70,7 +65,8 @@ export async function readPolicies(
       ? found
       : found.map((one) => nameSource(one, name));
   });
-  const problems = withoutDuplicates([...misshapen, ...modelProblems, ...ofSources]);
+  // A problem of the model is found with each definition.
+  const problems = eachOnce([...misshapen, ...modelProblems, ...ofSources]);
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const policies = await Promise.all(
     loaded.map(({ definition, pool }) =>
@@ -84,11 +80,6 @@ export async function readPolicies(
 function nameSource(problem: Problem, name: string): Problem {
   const isNamed = /:\d+$/.test(problem.at) || !/^(?:policy|pool)\b/.test(problem.at);
   return isNamed ? problem : { ...problem, at: `${name}: ${problem.at}` };
-}
-
-/** A problem of the model is found with each definition. */
-function withoutDuplicates(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 
 /** A policy, split into its roles and the links of its users. */
@@ -112,11 +103,7 @@ export async function readRoles(source: PolicySource, options: BootstrapOptions)
 }
 
 /** A definition or a pool, or the problems of the source. */
-interface LoadedSource extends LoadedPolicy {
-  readonly pool: PoolLike | null;
-}
-
-async function loadSource(source: PolicySource): Promise<LoadedSource> {
+async function loadSource(source: PolicySource): Promise<LoadedPolicy & { readonly pool: PoolLike | null }> {
   if (typeof source === 'string') {
     const read = isRevision(source) ? readPolicyRevision : readPolicyFile;
     return { pool: null, ...(await read(source)) };

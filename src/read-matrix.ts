@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import { tokensOf } from './casbin/model.ts';
+import { eachOnce } from './collections.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Request } from './policy/definition.ts';
 import type { Rule } from './policy/rule.ts';
@@ -67,7 +68,7 @@ export async function readMatrix(
   return {
     tokens: tokens.toSpliced(subjectAt, 1),
     subjects: [...deriveMatrix(model, rules).valuesAt(subjectAt)].filter((name) => name !== NO_ROLE),
-    permissions: distinct(permissions),
+    permissions: eachOnce(permissions),
     allowed: allowed.filter(({ subject }) => subject !== NO_ROLE),
     isOpen: allowed.some(({ subject }) => subject === NO_ROLE),
   };
@@ -103,8 +104,4 @@ function listNamedPermissions(model: Model, rules: readonly Rule[], subjectAt: n
   return rules
     .filter(({ ptype }) => ptype === 'p')
     .map(({ values }) => positions.map((position) => values[position] ?? '').toSpliced(subjectAt, 1));
-}
-
-function distinct(requests: readonly Request[]): Request[] {
-  return [...new Map(requests.map((request) => [JSON.stringify(request), request])).values()];
 }

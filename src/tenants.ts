@@ -20,27 +20,25 @@ export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
 }
 
 /** The result for one tenant. */
-export type TenantReport =
+export type TenantReport = {
+  /** The name of the tenant. */
+  readonly name: string;
+  /** From its turn to its end in milliseconds, including the making and ending of its pool. */
+  readonly durationMs: number;
+} & (
   | {
-      /** The name of the tenant. */
-      readonly name: string;
       /** Its bootstrap was committed, or had nothing to do. */
       readonly status: 'bootstrapped';
       /** The report of its bootstrap. */
       readonly report: BootstrapReport;
-      /** From its turn to its end in milliseconds, including the making and ending of its pool. */
-      readonly durationMs: number;
     }
   | {
-      /** The name of the tenant. */
-      readonly name: string;
       /** Nothing was changed for it, unless `error` says otherwise. */
       readonly status: 'failed';
       /** The error that bootstrapDatabase throws for this tenant alone. */
       readonly error: BootstrapError;
-      /** From its turn to its end in milliseconds, including the making and ending of its pool. */
-      readonly durationMs: number;
-    };
+    }
+);
 
 /** The result for all tenants. */
 export interface TenantsReport {
@@ -215,17 +213,12 @@ async function endTenantPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
   }
 }
 
-interface Turns {
-  free: number;
-  readonly waiting: (() => void)[];
-}
-
 /**
  * Lets tenants that share a pool use no more of its clients at a time than it has: a pool lets a caller wait for a
  * limited time only, and a tenant may take longer. A pool that does not tell its size is used at once.
  */
 class PoolTurns {
-  readonly #turns = new WeakMap<PoolLike, Turns>();
+  readonly #turns = new WeakMap<PoolLike, { free: number; readonly waiting: (() => void)[] }>();
 
   async use<T>(pool: PoolLike, work: () => Promise<T>): Promise<T> {
     const turns = this.#turns.get(pool) ?? { free: sizeOf(pool), waiting: [] };

@@ -5,7 +5,7 @@ import { findHangingPatterns } from './casbin/patterns.ts';
 import { findUnusableRules } from './casbin/rule-usability.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
-import { describeUncovered, requirePercentage } from './lint-policy.ts';
+import { findUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import { describeMisfitRequest, findMisfits } from './policy/check.ts';
 import { compilePolicy, type DefinedRule } from './policy/compile.ts';
@@ -137,7 +137,9 @@ export async function testPolicy(
   const tests = results.flat();
   const warnings = groups.flatMap((group) => (group.isOfFile ? warnOfNames(group, findMisspeltNames) : []));
   const coverage = describeCoverage(defined, meter.requests);
-  const problems = findUncovered(coverage, required);
+  const untested = coverage.rules.filter(({ requests }) => requests === 0);
+  const placed = untested.map(({ rule, at }) => ({ ...toRule(rule), at }));
+  const problems = findUncovered(placed, coverage, required);
   const ok = tests.every((test) => test.ok) && problems.length === 0;
   return { ok, tests, warnings, coverage, problems, durationMs: performance.now() - started };
 }
@@ -206,17 +208,6 @@ function describeCoverage({ rules }: RuleSet<DefinedRule>, requests: readonly nu
       return { rule: toLine(rule), at: rule.at, requests: requests[position] ?? 0 };
     }),
   };
-}
-
-function findUncovered(
-  { covered, total, rules }: PolicyCoverage,
-  { coverage = 0 }: PolicyTestRequirements,
-): Problem[] {
-  if (covered * 100 >= coverage * total) return [];
-  return describeUncovered(
-    rules.filter(({ requests }) => requests === 0).map(({ rule, at }) => ({ ...toRule(rule), at })),
-    { covered, total, required: coverage },
-  );
 }
 
 async function checkGiven(model: Model, given: ExpectationGroup['given']): Promise<Problem[]> {

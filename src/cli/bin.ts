@@ -6,7 +6,7 @@ import { run } from './program.ts';
 /** The reader has closed the pipe, as in `casbin-bootstrap seed | head -1`; that is no failure of the command. */
 const READER_GONE = ['EPIPE', 'ECONNRESET'];
 
-/** How long code of the configuration, such as a pool that it opens, may keep the process running at the end. */
+/** How long a pool that the configuration opens, or a server that does not answer, may keep the process running. */
 const LINGER_MS = 1_000;
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { ChangeOptions, PolicyChanges } from '../running/policy-changes.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 
 interface ChangeFlags {
@@ -15,11 +14,9 @@ interface ChangeFlags {
 
 /** Adds `casbin-bootstrap grant`: adds a rule of `p`. */
 export function addGrantCommand(program: Command, run: RunCommand): void {
-  const command = program
-    .command('grant')
-    .description('Allow a role something: add a rule of p, if what must never be allowed stays denied.')
-    .usage('[options] <role> <resource> <action>')
-    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
+  const command = withRule(program.command('grant')).description(
+    'Allow a role something: add a rule of p, if what must never be allowed stays denied.',
+  );
   addChangeOptions(command, [
     'grant clerk invoices write --reason "ticket 7" --policy policy.yaml',
     'grant clerk tenant1 invoices write --model domains.conf --dry-run',
@@ -31,15 +28,19 @@ export function addGrantCommand(program: Command, run: RunCommand): void {
 
 /** Adds `casbin-bootstrap revoke`: removes a rule of `p`. */
 export function addRevokeCommand(program: Command, run: RunCommand): void {
-  const command = program
-    .command('revoke')
-    .description('Take a permission from a role: remove a rule of p.')
-    .usage('[options] <role> <resource> <action>')
-    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
+  const command = withRule(program.command('revoke')).description(
+    'Take a permission from a role: remove a rule of p.',
+  );
   addChangeOptions(command, ['revoke accountant invoices delete --reason "ticket 7"']);
   command.action((rule: string[]) =>
     run<ChangeFlags>(command, (context) => change({ revoke: [rule] }, context)),
   );
+}
+
+function withRule(command: Command): Command {
+  return command
+    .usage('[options] <role> <resource> <action>')
+    .argument('<values...>', "the values of the rule, in the order of the model's policy definition");
 }
 
 /** Adds `casbin-bootstrap assign`: gives a user a role. */
@@ -106,7 +107,6 @@ async function change(
   return withDatabase(async ({ pool, where }) => {
     const report = await changeDatabase(pool, changes, given);
     return {
-      exitCode: EXIT.SUCCESS,
       document: { ...report, actor: given.actor, reason: given.reason ?? null, dryRun: given.dryRun },
       pretty: ({ color }) => renderChange(report, { ...given, changes, where, color }),
       remarks: () => listChangeRemarks(report, { ...given, changes }),

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import type { Logger } from 'pino';
 import type { BootstrapErrorCode } from '../error-codes.ts';
 import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
+import type { OnProgress } from '../progress.ts';
 import type { Remark } from '../render/remark.ts';
 import { findProjectFile, loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
-import type { ExitCode } from './exit-code.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
 import {
   type DatabaseFlags,
   type DefinitionFlags,
@@ -18,6 +18,7 @@ import {
 } from './flags.ts';
 import { Origins } from './origins.ts';
 import { listErrorRemarks, printRemarks, type RemarkRun } from './print-remarks.ts';
+import { withProgressBar } from './progress-bar.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -25,22 +26,26 @@ export interface CommandContext<Flags> {
   readonly flags: Flags;
   /** The options of the configuration, with those of the arguments in their place, and the command's logger. */
   readonly options: BootstrapOptions;
-  readonly logger: Logger;
   /** Whether a database is named, for commands that also work without one. */
   readonly hasDatabase: boolean;
-  /** Opens the database, and closes it also after an error. */
-  withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+  /** Opens the database, shows the progress of the work, and closes the database also after an error. */
+  withDatabase<T>(work: (database: DatabaseInUse) => Promise<T>): Promise<T>;
   /** What to tell about the policy if none was given; null if one was. */
   readonly policyNote: string | null;
   /** The files that the options come from. */
   readonly origins: Origins;
-  /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
+  /** Prints the outcome of a command that continues afterwards; such a command returns null. */
   print(outcome: Outcome): void;
+}
+
+interface DatabaseInUse extends Pick<Database, 'pool' | 'where'> {
+  readonly onProgress: OnProgress;
 }
 
 /** The outcome of a command. */
 export interface Outcome {
-  readonly exitCode: ExitCode;
+  /** Default: success. */
+  readonly exitCode?: ExitCode;
   /** What is printed as JSON. */
   readonly document: unknown;
   /** Whether it is data to be stored. It is printed unchanged, because a redacted name would be another name. */
@@ -57,7 +62,7 @@ interface Look {
   readonly color: boolean;
 }
 
-type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | ExitCode>;
+type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | null>;
 
 /** Runs the work of one command: first reads the configuration, at the end prints the outcome. */
 export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
@@ -86,9 +91,9 @@ export function commandRunner(
     try {
       const context = await createContext<Flags>(command, all, origins);
       const outcome = await work({ ...context, print: printOutcome });
-      if (typeof outcome === 'number') return finish(outcome);
+      if (outcome === null) return;
       printOutcome(outcome);
-      finish(outcome.exitCode);
+      finish(outcome.exitCode ?? EXIT.SUCCESS);
     } catch (error) {
       const told = origins.placeError(adviseCommand(error) ?? error);
       // The caller prints JSON, because it also does so for wrong arguments.
@@ -107,7 +112,11 @@ export function commandRunner(
     const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
     const { config, file } = await loadConfig(all, terminal);
     if (file !== null) origins.addConfig(config, file);
-    const given = { ...modelOf(all), ...tableOptionsOf(all) };
+    // Without what is not given: undefined would replace the value of the configuration.
+    const { model, schema, table } = all;
+    const given = Object.fromEntries(
+      Object.entries({ model, schema, table }).filter(([, value]) => value !== undefined),
+    );
     origins.forget(Object.keys(given));
     const { databaseUrl, ...configured } = config;
     // A command without --policy reads that of the configuration itself if it needs it: it may be a module that fails.
@@ -118,14 +127,13 @@ export function commandRunner(
     return {
       flags: command.opts<Flags & object>(),
       options,
-      logger,
       hasDatabase: namesDatabase(sources),
       policyNote: options.policy === undefined ? describeDefaultPolicy(file) : null,
       origins,
       async withDatabase(use) {
         const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
-          return await use(database);
+          return await withProgressBar((onProgress) => use({ ...database, onProgress }), logger);
         } finally {
           await database.close();
         }
@@ -209,13 +217,4 @@ async function loadConfig(flags: AllFlags, terminal: Terminal): ReturnType<typeo
   const loaded = await loadConfigFile(flags.config);
   if (loaded.config.databaseUrl !== undefined) terminal.hidePassword(loaded.config.databaseUrl);
   return loaded;
-}
-
-/** Leaves out what is not given, because undefined would replace the value of the configuration. */
-function modelOf({ model }: DefinitionFlags): BootstrapOptions {
-  return model === undefined ? {} : { model };
-}
-
-function tableOptionsOf({ schema, table }: DatabaseFlags): BootstrapOptions {
-  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
 }

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import type { PoolLike } from '../database/client.ts';
@@ -20,9 +18,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** After this time without packets, TCP checks the connection, so that a dead network is noticed. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
-/** How long the server may take to close the connection. */
-const CLOSE_TIMEOUT_MS = 5_000;
-
 /**
  * Opens a database of a server, with up to two connections; only an examination of the server needs the second one.
  *
@@ -39,31 +34,14 @@ export function openServer(databaseUrl: string | null, at = 'DATABASE_URL'): Dat
     ...KEEP_ALIVE,
   };
   const { host, port, database, user } = parseServer(databaseUrl, at, config);
-  const sockets: Socket[] = [];
-  const open = () => {
-    const socket = new Socket();
-    sockets.push(socket);
-    return socket;
-  };
-  const pool = new pg.Pool({ ...config, stream: open });
+  const pool = new pg.Pool(config);
   // The pool replaces a broken idle connection; without a listener, the error would end the process
   pool.on('error', () => {});
   return {
     pool,
     where: `PostgreSQL at ${host}:${port}/${database}, as ${user}`,
-    close: () => closePool(pool, sockets),
+    close: () => pool.end(),
   };
-}
-
-/** Destroys connections whose server does not answer, because they would keep the process running. */
-async function closePool(pool: pg.Pool, sockets: readonly Socket[]): Promise<void> {
-  await pool.end();
-  const open = sockets.filter((socket) => !socket.closed);
-  const timer = setTimeout(() => {
-    for (const socket of open) socket.destroy();
-  }, CLOSE_TIMEOUT_MS);
-  await Promise.all(open.map((socket) => once(socket, 'close').catch(() => {})));
-  clearTimeout(timer);
 }
 
 /** Opens PostgreSQL inside this process, with its data in a folder. */

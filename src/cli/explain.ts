@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import type { PoolLike } from '../database/client.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 
 /** Adds `casbin-bootstrap explain`: why a request is allowed or denied. */
 export function addExplainCommand(program: Command, run: RunCommand): void {
@@ -27,17 +25,13 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
 async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
   const { explainDecision } = await import('../index.ts');
   const { listExplanationRemarks, renderExplanation } = await import('../render/explanation.ts');
-  const { options, policyNote, withDatabase } = context;
-  const explainOn = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
-    const explanation = await explainDecision(pool, request, options);
+  return onGround(context, async ({ pool, where, note }) => {
+    const explanation = await explainDecision(pool, request, context.options);
     return {
-      exitCode: EXIT.SUCCESS,
       document: explanation,
-      note: pool === null ? policyNote : null,
+      note,
       pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,
       remarks: () => listExplanationRemarks(explanation),
     };
-  };
-  if (isOffline(context)) return explainOn(null, 'Policy: as it is defined, without a database');
-  return withDatabase(({ pool, where }) => explainOn(pool, `Database: ${where}`));
+  });
 }

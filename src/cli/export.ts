@@ -5,7 +5,6 @@ import type { PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
 import type { PulledPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 import type { Origins } from './origins.ts';
 
@@ -51,7 +50,7 @@ async function exportPolicy({
   const pulled = await withDatabase(({ pool }) => pullPolicy(pool, { ...options, policy }));
   const definition = flags.users ? withUsers(pulled) : pulled.definition;
   const written = await WRITERS[flags.as](definition);
-  return { exitCode: EXIT.SUCCESS, document: pulled, isData: true, pretty: () => written.trimEnd() };
+  return { document: pulled, isData: true, pretty: () => written.trimEnd() };
 }
 
 /**

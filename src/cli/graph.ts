@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
 import { HTML_OPTION, writePageOf } from './report.ts';
@@ -34,5 +33,5 @@ async function drawGraph(context: CommandContext<GraphFlags>): Promise<Outcome> 
   if (html !== undefined) return writePageOf(context, html);
   const { [DRAWERS[as]]: draw } = await import('../index.ts');
   const drawn = await withPolicy(context, (source) => draw(source, context.options, { users }));
-  return { exitCode: EXIT.SUCCESS, document: { [as]: drawn }, isData: true, pretty: () => drawn.trimEnd() };
+  return { document: { [as]: drawn }, isData: true, pretty: () => drawn.trimEnd() };
 }

@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { JournalFilter } from '../running/journal.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions } from './flags.ts';
 
 interface HistoryFlags {
@@ -40,22 +38,13 @@ async function showHistory(
   const { readJournalState } = await import('../running/journal.ts');
   const { listHistoryRemarks, renderHistory } = await import('../render/history.ts');
   const { schema, table } = options;
-  const name = typeof table === 'object' ? table.name : table;
+  const place = { schema, table: typeof table === 'object' ? table.name : table };
+  const value = values.length === 0 ? undefined : values;
   const { actor, since, until, limit } = flags;
-  const filter: JournalFilter = {
-    limit,
-    ...(actor === undefined ? {} : { actor }),
-    ...(since === undefined ? {} : { since }),
-    ...(until === undefined ? {} : { until }),
-    ...(schema === undefined ? {} : { schema }),
-    ...(name === undefined ? {} : { table: name }),
-    ...(values.length === 0 ? {} : { value: values }),
-  };
   return withDatabase(async ({ pool, where }) => {
-    const entries = await readJournal(pool, filter);
-    const state = entries.length > 0 ? null : await readJournalState(pool, { schema, table: name });
+    const entries = await readJournal(pool, { ...place, actor, since, until, value, limit });
+    const state = entries.length > 0 ? null : await readJournalState(pool, place);
     return {
-      exitCode: EXIT.SUCCESS,
       document: entries,
       pretty: ({ color }) => renderHistory(entries, { where, color, limit, state }),
       remarks: () => listHistoryRemarks(entries),

@@ -2,9 +2,7 @@ import type { Command } from 'commander';
 import type { BootstrapReport } from '../bootstrap-report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
-import { withProgressBar } from './progress-bar.ts';
 
 interface ImportFlags {
   readonly reason?: string;
@@ -33,7 +31,7 @@ export function addImportCommand(program: Command, run: RunCommand): void {
 
 async function importFile(
   file: string,
-  { flags, options, logger, origins, withDatabase }: CommandContext<ImportFlags>,
+  { flags, options, origins, withDatabase }: CommandContext<ImportFlags>,
 ): Promise<Outcome> {
   const { importPolicy } = await import('../index.ts');
   const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
@@ -44,14 +42,10 @@ async function importFile(
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     dryRun: flags.dryRun ?? options.dryRun ?? false,
   };
-  return withDatabase(async ({ pool, where }) => {
-    const report = await withProgressBar(
-      (onProgress) => importPolicy(pool, policy, { ...given, onProgress }),
-      logger,
-    );
+  return withDatabase(async ({ pool, where, onProgress }) => {
+    const report = await importPolicy(pool, policy, { ...given, onProgress });
     const told = withoutDrift(report);
     return {
-      exitCode: EXIT.SUCCESS,
       document: report,
       pretty: ({ color }) => renderSummary(told, { where, color }),
       remarks: () => listSummaryRemarks(told),

@@ -2,7 +2,6 @@ import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import type { InitOptions, ProjectChange } from '../init-project.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 
 interface InitFlags {
@@ -45,7 +44,6 @@ async function init({
     ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))
     : await initProject(process.cwd(), null, wanted, options);
   return {
-    exitCode: EXIT.SUCCESS,
     document: report,
     pretty: () => renderInit(report),
     remarks: () => listInitRemarks(report),

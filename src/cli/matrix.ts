@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { isOffline, OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
 import { HTML_OPTION, writePageOf } from './report.ts';
@@ -32,7 +31,6 @@ async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome
   const { listMatrixRemarks, renderMatrix } = await import('../render/matrix.ts');
   const matrix = await withPolicy(context, (source) => readMatrix(source, context.options, { users }));
   return {
-    exitCode: EXIT.SUCCESS,
     document: matrix,
     note: isOffline(context) ? context.policyNote : null,
     pretty: () => renderMatrix(matrix, process.stdout.columns),

@@ -9,7 +9,6 @@ import {
   addFormatOptions,
   type FormatFlags,
 } from './flags.ts';
-import { withProgressBar } from './progress-bar.ts';
 
 interface PlanFlags extends FailOnFlags, FormatFlags {
   readonly sql?: true;
@@ -45,23 +44,19 @@ async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<
   }
   const { writeBootstrapSql } = await import('../index.ts');
   const sql = await writeBootstrapSql(options, { schemaOnly: flags.schemaOnly ?? false });
-  return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
+  return { document: { sql }, isData: true, pretty: () => sql.trimEnd() };
 }
 
 async function plan({
   flags,
   options,
   policyNote,
-  logger,
   withDatabase,
 }: CommandContext<PlanFlags>): Promise<Outcome> {
   const { planBootstrap } = await import('../index.ts');
   const { listPlanRemarks, renderPlan } = await import('../render/plan.ts');
-  return withDatabase(async ({ pool, where }) => {
-    const planned = await withProgressBar(
-      (onProgress) => planBootstrap(pool, { ...options, onProgress }),
-      logger,
-    );
+  return withDatabase(async ({ pool, where, onProgress }) => {
+    const planned = await planBootstrap(pool, { ...options, onProgress });
     const wouldChange = planned.changed && flags.failOn !== 'none';
     return {
       exitCode: wouldChange ? EXIT.DIFFERENCE : exitCodeFor(planned.verification, flags),

@@ -1,3 +1,4 @@
+import type { PoolLike } from '../database/client.ts';
 import type { PolicySource } from '../policy-source.ts';
 import type { CommandContext } from './command.ts';
 
@@ -16,12 +17,33 @@ export function isOffline({ flags, options, hasDatabase }: CommandContext<Offlin
   return flags.offline === true || (!hasDatabase && options.policy != null);
 }
 
-/** Works on the policy of the database, or on the definition. */
+/** What a command works on. */
+interface Ground {
+  /** Null for the policy as it is defined. */
+  readonly pool: PoolLike | null;
+  /** Which of the two it is, for people. */
+  readonly where: string;
+  readonly note: string | null;
+}
+
+/** Works on the database, or on the policy as it is defined. */
+export function onGround<T>(
+  context: CommandContext<OfflineFlags>,
+  work: (ground: Ground) => Promise<T>,
+): Promise<T> {
+  if (isOffline(context)) {
+    const where = 'Policy: as it is defined, without a database';
+    return work({ pool: null, where, note: context.policyNote });
+  }
+  return context.withDatabase(({ pool, where }) => work({ pool, where: `Database: ${where}`, note: null }));
+}
+
+/** The same for work on a policy, whatever its source is. */
 export async function withPolicy<T>(
   context: CommandContext<OfflineFlags>,
   work: (source: PolicySource) => Promise<T>,
 ): Promise<T> {
   const { defaultPolicy } = await import('../index.ts');
   const { policy = defaultPolicy } = context.options;
-  return isOffline(context) ? work(policy ?? {}) : context.withDatabase(({ pool }) => work(pool));
+  return onGround(context, ({ pool }) => work(pool ?? policy ?? {}));
 }

@@ -1,11 +1,9 @@
 import type { Command } from 'commander';
 import type { PageOptions } from '../create-page.ts';
-import type { PoolLike } from '../database/client.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 import { writeOutput } from './write-output.ts';
 
 interface ReportFlags extends OfflineFlags {
@@ -47,22 +45,19 @@ function writePage(
   file: string,
   options: PageOptions,
 ): Promise<Outcome> {
-  const writeFrom = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
+  return onGround(context, async ({ pool, where, note }) => {
     const { createPage } = await import('../index.ts');
     const page = await createPage(pool, options);
     await writeOutput('--html', file, page);
     const bytes = Buffer.byteLength(page);
     const message = `Wrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`;
     return {
-      exitCode: EXIT.SUCCESS,
       document: { file, bytes },
-      note: pool === null ? context.policyNote : null,
+      note,
       pretty: () => `${where}\n\n${message}`,
       remarks: () => [remark('note', 'PAGE_WRITTEN', message)],
     };
-  };
-  if (isOffline(context)) return writeFrom(null, 'Policy: as it is defined, without a database');
-  return context.withDatabase(({ pool, where }) => writeFrom(pool, `Database: ${where}`));
+  });
 }
 
 /** The option for commands that show a part of the page. */

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { withProgressBar } from './progress-bar.ts';
 
 interface SeedFlags {
   readonly dryRun?: true;
@@ -29,19 +27,14 @@ async function seed({
   flags,
   options,
   policyNote,
-  logger,
   withDatabase,
 }: CommandContext<SeedFlags>): Promise<Outcome> {
   const { bootstrapDatabase } = await import('../index.ts');
   const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
   const dryRun = flags.dryRun ?? options.dryRun ?? false;
-  return withDatabase(async ({ pool, where }) => {
-    const report = await withProgressBar(
-      (onProgress) => bootstrapDatabase(pool, { ...options, dryRun, onProgress }),
-      logger,
-    );
+  return withDatabase(async ({ pool, where, onProgress }) => {
+    const report = await bootstrapDatabase(pool, { ...options, dryRun, onProgress });
     return {
-      exitCode: EXIT.SUCCESS,
       document: report,
       note: policyNote,
       pretty: ({ color }) => renderSummary(report, { where, color }),

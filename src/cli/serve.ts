@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PoolLike } from '../database/client.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, RunCommand } from './command.ts';
-import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
 
 interface ServeFlags extends OfflineFlags {
   readonly port?: number;
@@ -33,10 +31,10 @@ export function addServeCommand(program: Command, run: RunCommand): void {
   command.action(() => run<ServeFlags>(command, serve));
 }
 
-async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
+async function serve(context: CommandContext<ServeFlags>): Promise<null> {
   const { servePage } = await import('../index.ts');
-  const { flags, options, policyNote, print, withDatabase } = context;
-  const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
+  const { flags, options, print } = context;
+  return onGround(context, async ({ pool, where, note }) => {
     const server = await servePage(pool, {
       ...options,
       users: flags.users,
@@ -47,18 +45,15 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
     const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     const message = `The page is at ${server.url} until Ctrl+C.`;
     print({
-      exitCode: EXIT.SUCCESS,
       document: { url: server.url },
-      note: pool === null ? policyNote : null,
+      note,
       pretty: () => `${where}\n\n${message}`,
       remarks: () => [remark('note', 'PAGE_SERVED', message)],
     });
     await stopped;
     await server.close();
-    return EXIT.SUCCESS;
-  };
-  if (isOffline(context)) return serveFrom(null, 'Policy: as it is defined, without a database');
-  return withDatabase(({ pool, where }) => serveFrom(pool, `Database: ${where}`));
+    return null;
+  });
 }
 
 function parsePort(text: string): number {

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { withProgressBar } from './progress-bar.ts';
 
 interface VerifyFlags extends FailOnFlags {
   readonly strict?: true;
@@ -32,18 +31,14 @@ async function verify({
   flags,
   options,
   policyNote,
-  logger,
   withDatabase,
 }: CommandContext<VerifyFlags>): Promise<Outcome> {
   const { verifyDatabase } = await import('../index.ts');
   const { listVerificationRemarks, renderVerification } = await import('../render/verification.ts');
   const { strict, full } = flags;
   const asked = { ...(strict && { strict }), ...(full && { full }) };
-  return withDatabase(async ({ pool, where }) => {
-    const report = await withProgressBar(
-      (onProgress) => verifyDatabase(pool, { ...options, ...asked, onProgress }),
-      logger,
-    );
+  return withDatabase(async ({ pool, where, onProgress }) => {
+    const report = await verifyDatabase(pool, { ...options, ...asked, onProgress });
     return {
       exitCode: exitCodeFor(report, flags),
       document: report,

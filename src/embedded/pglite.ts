@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientConfig } from 'pg';
@@ -165,17 +165,13 @@ export async function lockDirectory(directory: string, waitMs = WAIT_MS): Promis
       if (Date.now() >= deadline) throw await folderInUse(directory, path, waitMs);
       await pause(POLL_MS);
     }
-    await signWithPid(file);
+    await file.truncate();
+    await file.write(`${process.pid}\n`);
   } catch (error) {
     await file.close();
     throw error;
   }
   return { release: () => file.close() };
-}
-
-async function signWithPid(file: FileHandle): Promise<void> {
-  await file.truncate();
-  await file.write(`${process.pid}\n`);
 }
 
 async function folderInUse(directory: string, path: string, waitMs: number): Promise<ConnectionError> {

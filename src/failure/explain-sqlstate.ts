@@ -43,7 +43,8 @@ export async function explainSqlstate(
       );
     case SQLSTATE.INVALID_SCHEMA_NAME:
     case SQLSTATE.UNDEFINED_TABLE:
-      return inMigration ? null : explainMissingTable(failure, options, seeder, session);
+      if (inMigration) return null;
+      return refuse('TABLE_MISSING', await remedyForTable(failure, options, seeder, session));
     case SQLSTATE.UNDEFINED_COLUMN:
       return inMigration ? null : refuse('COLUMN_MISSING', 'Add it by a migration, or correct its name.');
     case SQLSTATE.INVALID_COLUMN_REFERENCE:
@@ -69,18 +70,7 @@ export async function explainSqlstate(
   }
 }
 
-/** A table that is missing, and what should have made it. */
-async function explainMissingTable(
-  failure: Failure,
-  options: ResolvedOptions,
-  seeder: RunnableSeeder | undefined,
-  session: Session | null,
-): Promise<BootstrapError> {
-  const remedy = await remedyForTable(failure, options, seeder, session);
-  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy}`;
-  return new DatabaseError('TABLE_MISSING', message, { cause: failure.cause });
-}
-
+/** What to do about a table that is missing, by what should have made it. */
 async function remedyForTable(
   { step }: Failure,
   options: ResolvedOptions,

@@ -1,16 +1,15 @@
 import type { Model } from 'casbin';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import { checkPool } from '../database/client.ts';
-import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
+import { engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
 import type { ProblemCode } from '../error-codes.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { type LoggerLike, SILENT, withFields } from '../logger.ts';
+import { SILENT, withFields } from '../logger.ts';
 import type { BootstrapOptions, VerifyDatabaseOptions } from '../options.ts';
-import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
-import { compileOwnership, type Ownership } from '../policy/ownership.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import { compileOwnership } from '../policy/ownership.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
@@ -73,22 +72,17 @@ export async function resolveVerifyOptions(
 }
 
 /** The result of checking options. */
-export interface CheckedOptions {
+export interface CheckedOptions
+  extends Pick<
+    ResolvedOptions,
+    'definition' | 'defined' | 'ownership' | 'seeders' | 'ruleTable' | 'engine' | 'logger' | 'progress'
+  > {
   /** All problems. */
   readonly problems: readonly Problem[];
   readonly model: Model | null;
-  readonly definition: PolicyDefinition;
-  readonly ownership: Ownership | null;
-  /** The rules of the definition. */
-  readonly defined: RuleSet<DefinedRule>;
   /** Null if problems prevent decisions on the definition. */
   readonly promises: ResolvedPromises | null;
-  readonly seeders: readonly RunnableSeeder[];
   readonly migrations: ResolvedMigrations;
-  readonly ruleTable: RuleTable;
-  readonly engine: Engine;
-  readonly logger: LoggerLike;
-  readonly progress: ProgressReporter;
 }
 
 /** Checks options whose shape was checked, together with further problems. */
@@ -214,31 +208,25 @@ export async function completeOptions(
   options: BootstrapOptions,
   misshapen: readonly Problem[],
 ): Promise<ResolvedOptions> {
-  const checked = await checkOptions(options, misshapen);
-  const { model, promises, problems, defined, seeders, migrations, engine, ruleTable } = checked;
+  const { model, promises, problems, migrations, ...checked } = await checkOptions(options, misshapen);
   if (model === null || promises === null || problems.length > 0) throw new InvalidOptionsError(problems);
   return {
+    ...checked,
     model,
     configureEnforcer: options.configureEnforcer,
     policyGiven: options.policy !== undefined,
-    definition: checked.definition,
-    defined,
-    ownership: checked.ownership,
     keptAway: [],
     left: NOTHING_LEFT,
     promises,
-    seeders,
-    packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
+    packageMigrations: options.migrations === false ? null : migrationsOf(checked.seeders),
     applicationMigrations: migrations.migrations,
     applicationList: migrations.list,
     verify: options.verify === false ? null : (options.verify ?? {}),
-    engine,
     changedBy: { actor: 'casbin-bootstrap' },
     journal: options.journal ?? false,
     isEngineKnown: options.engine !== undefined,
     schema: options.schema,
     table: toTableChoice(options.table),
-    ruleTable,
     lockTimeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
     connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
     statementTimeoutMs: options.statementTimeoutMs,
@@ -246,8 +234,6 @@ export async function completeOptions(
     dryRun: options.dryRun ?? false,
     insertedRows: null,
     notifyChannel: options.notifyChannel === false ? null : (options.notifyChannel ?? 'casbin'),
-    logger: checked.logger,
-    progress: checked.progress,
   };
 }
 

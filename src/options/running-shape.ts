@@ -14,8 +14,7 @@ import {
   policyEntry,
   schema,
   shapeCheck,
-  wellFormed,
-  withoutNul,
+  text,
 } from './shape.ts';
 
 /** One name, or several. */
@@ -41,9 +40,6 @@ export const checkLiveShape = shapeCheck({
   onChange: v.optional(callable),
   onError: v.optional(callable),
 });
-
-/** A text that PostgreSQL can store. */
-const text = v.pipe(name, withoutNul(), wellFormed());
 
 const rules = v.optional(
   v.array(v.array(name, 'must be a list of values'), 'must be a list of rules, each a list of values'),

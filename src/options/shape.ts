@@ -23,13 +23,15 @@ export const milliseconds = v.pipe(
   v.maxValue(LONGEST_TIMER_MS, `must not exceed ${LONGEST_TIMER_MS}`),
 );
 
-/** PostgreSQL cuts longer identifiers off, silently. */
-export const identifierName = v.pipe(
+/** A text that PostgreSQL can store: never a NUL character, and of half of a surrogate pair it would get another text. */
+export const text = v.pipe(
   name,
-  v.maxBytes(63, 'must not be longer than 63 bytes'),
-  withoutNul(),
-  wellFormed(),
+  v.check((value) => !value.includes('\0'), 'must not hold a NUL character'),
+  v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
 );
+
+/** PostgreSQL cuts longer identifiers off, silently. */
+export const identifierName = v.pipe(text, v.maxBytes(63, 'must not be longer than 63 bytes'));
 export const schema = v.pipe(
   identifierName,
   v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be a schema of PostgreSQL itself'),
@@ -94,7 +96,7 @@ const seeder = v.looseObject(
     seed: callable,
     isSeeded: v.optional(callable),
     check: v.optional(callable),
-    table: v.optional(v.pipe(name, withoutNul())),
+    table: v.optional(text),
     migrations: v.optional(migrationsShape('must be an object of name → migration')),
   },
   'must be a seeder with a name and a seed method',
@@ -121,16 +123,6 @@ const model = v.union(
   ],
   'must be the path of a .conf file, or a Casbin Model',
 );
-
-/** PostgreSQL can't store a NUL character anywhere. */
-export function withoutNul() {
-  return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
-}
-
-/** The server would get another text. */
-export function wellFormed() {
-  return v.check((value: string) => value.isWellFormed(), 'must not hold half of a surrogate pair');
-}
 
 /** Chooses the shape by the kind of the value, so that the message fits it. */
 export function optionalBy(choose: (input: unknown) => v.GenericSchema) {

@@ -4,7 +4,7 @@ import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
-import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
+import { formatText, type PlacedRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { lockLinks } from '../tables/locks.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
@@ -16,7 +16,7 @@ import type { RuleTable } from '../tables/rule-table.ts';
 export async function findUnknownRoles(
   client: ClientLike,
   { defined, ruleTable }: ResolvedOptions,
-  rules: readonly (Rule & { readonly at: string })[],
+  rules: readonly PlacedRule[],
 ): Promise<Problem[]> {
   if (defined.rules.length === 0) return [];
   const known = new Set(
@@ -55,7 +55,7 @@ export async function findUnknownRoles(
 export async function findCircles(
   client: ClientLike,
   { ruleTable }: ResolvedOptions,
-  added: readonly (Rule & { readonly at: string })[],
+  added: readonly PlacedRule[],
   removed: readonly Rule[],
 ): Promise<Problem[]> {
   const links = added.filter(({ ptype }) => ptype === 'g');

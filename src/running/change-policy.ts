@@ -98,17 +98,11 @@ export async function changePolicy(
     });
     // Statements of the application that follow are not part of this change.
     if (before !== null) await setChangeContext(inside, before);
-    return {
-      ...changed,
-      comesBack,
-      journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)),
-    };
+    const report = { ...changed, comesBack, journaled: await isJournaled(inside, table) };
+    if (dryRun) throw new TakenBack(report);
+    return report;
   };
-  if (!dryRun) return connection.atomically(makeChange, given.engine).catch(explain);
-  const trial = async (inside: ClientLike) => {
-    throw new TakenBack(await makeChange(inside));
-  };
-  return connection.atomically(trial, given.engine).catch((error: unknown) => {
+  return connection.atomically(makeChange, given.engine).catch((error: unknown) => {
     return error instanceof TakenBack ? error.report : explain(error);
   });
 }

@@ -1,11 +1,5 @@
 import type { Model } from 'casbin';
-import {
-  type Conjunct,
-  isPlainConjunction,
-  leadingConjuncts,
-  limitingConjuncts,
-  type RoleCall,
-} from '../casbin/matcher.ts';
+import { type Conjunct, isPlainConjunction, leadingConjuncts, limitingConjuncts } from '../casbin/matcher.ts';
 import { effectOf, matcherOf, tokensOf } from '../casbin/model.ts';
 import { subjectOf } from '../verification/parts.ts';
 
@@ -58,7 +52,7 @@ export interface ConjunctsAt {
   readonly effect: number;
 }
 
-/** Finds these positions. The model must be one that {@link canChangeInPlace} accepts. */
+/** Finds these positions. The model must be one without faults, and one that {@link canChangeInPlace} accepts. */
 export function locateConjuncts(model: Model): ConjunctsAt {
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
   const conjuncts = conjunctsOf(model).map(
@@ -94,24 +88,9 @@ function conjunctsOf(model: Model): Conjunct[] {
  */
 function canDecideAlone(model: Model): boolean {
   const matcher = matcherOf(model);
-  const conjuncts = conjunctsOf(model);
-  const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-  const isOnce = (names: readonly string[]) => new Set(names).size === names.length;
   return (
     effectOf(model) === UNORDERED[0] &&
     isPlainConjunction(matcher) &&
-    conjuncts.length === leadingConjuncts(matcher).length &&
-    isOnce(requestTokens) &&
-    isOnce(policyTokens) &&
-    conjuncts.every(
-      (conjunct) =>
-        requestTokens.includes(conjunct.request) &&
-        policyTokens.includes(conjunct.policy) &&
-        (conjunct.kind === 'equal' || isCallable(model, requestTokens, conjunct)),
-    )
+    conjunctsOf(model).length === leadingConjuncts(matcher).length
   );
-}
-
-function isCallable(model: Model, requestTokens: readonly string[], { ptype, domain }: RoleCall): boolean {
-  return model.model.get('g')?.has(ptype) === true && (domain === null || requestTokens.includes(domain));
 }

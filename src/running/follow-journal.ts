@@ -28,12 +28,6 @@ export interface Position {
   readonly ground: string;
 }
 
-/** The changes of a rule table since a position. */
-export interface Followed {
-  readonly changes: readonly RuleChange[];
-  readonly position: Position;
-}
-
 /**
  * The largest number of entries that are read at a time. If there are more, reading all rules takes less time. The
  * limit also makes the server use the index, however old its statistics are.
@@ -55,6 +49,8 @@ const TRIGGERS = `
 
 /** Whether the changes of the table are written to a journal. */
 export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
+  // Such an engine has no journal, and may not have these catalogs.
+  if (table.engine.commitsDdl) return false;
   const { rows } = await client.query(
     `select to_regclass($3) is not null and (select count(*) = 4 ${TRIGGERS}) as journaled`,
     [...triggerParameters(table), journalOf(table)],
@@ -68,7 +64,6 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
  * replication writes. Rows have values that it does not record if columns were added since it was made.
  */
 export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
-  // Such an engine has no journal, and may not have these catalogs.
   if (table.engine.commitsDdl) return false;
   // The trigger for truncate records no values, and may have a function of its own.
   const { rows } = await client.query(
@@ -141,7 +136,7 @@ export async function followJournal(
   client: ClientLike,
   table: RuleTable,
   { floor, seen, first, ground }: Position,
-): Promise<Followed> {
+): Promise<{ readonly changes: readonly RuleChange[]; readonly position: Position }> {
   const text = `select
       moment.floor, moment.ground, moment.journaled, moment.first, moment."isFirstRead", moment."isFirstOld",
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
@@ -199,8 +194,7 @@ function sumUp(
 ): RuleChange[] {
   const changes = new Map<string, RuleChange>();
   for (const { operation, ptype, rule } of entries) {
-    // In a document, an empty value at the end is one.
-    const values = layout === 'columns' ? valuesOf(rule) : rule;
+    const values = layout === 'columns' ? valuesOf(rule, false) : rule;
     if (ptype === null || !isRuleValues(values))
       throw new OutOfStep('the table was truncated, or a row that holds no rule was changed');
     const key = ruleKey({ ptype, values });

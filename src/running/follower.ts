@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quoteIdentifier } from '../database/catalog.ts';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { explainConnectFailure } from '../database/connect-failure.ts';
 import { type ConnectFailure, checkOut, Session } from '../database/session.ts';
@@ -153,17 +154,9 @@ export class Follower {
   /** Waits until it is time or a caller asks for a look. */
   async #pause(timeMs: number): Promise<void> {
     if (this.#isDue) return;
-    const woken = new Promise<void>((resolve) => {
-      this.#endPause = resolve;
-    });
-    const timer = new AbortController();
-    const time = sleep(timeMs, undefined, { ref: false, signal: timer.signal }).catch(() => {});
-    try {
-      // Not beside a promise of the connection: each race would leave something in it, for as long as it is open.
-      await Promise.race([woken, time]);
-    } finally {
-      timer.abort();
-    }
+    const pause = new AbortController();
+    this.#endPause = () => pause.abort();
+    await sleep(timeMs, undefined, { ref: false, signal: pause.signal }).catch(() => {});
   }
 
   async #connect(): Promise<ListeningClient> {
@@ -181,7 +174,7 @@ export class Follower {
     }
     for (const channel of this.#options.channels) {
       // A standby can't listen, but can be looked at. If the connection is lost, the look fails with the same error.
-      await connection.session.client.query(`listen ${quoteChannel(channel)}`).catch(() => {});
+      await connection.session.client.query(`listen ${quoteIdentifier(channel)}`).catch(() => {});
     }
     return connection;
   }
@@ -249,8 +242,4 @@ export function enforcerClosed(): ConnectionError {
   const message =
     'The live enforcer was closed, so it neither looks at its database nor writes to it. Create another one.';
   return new ConnectionError('ENFORCER_CLOSED', message);
-}
-
-function quoteChannel(channel: string): string {
-  return `"${channel.replaceAll('"', '""')}"`;
 }

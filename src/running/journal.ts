@@ -1,37 +1,38 @@
+import { sql } from 'kysely';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
-import { quoteTable, quoteText } from '../database/catalog.ts';
+import { foundSchemaExpression, quoteTable, quoteText } from '../database/catalog.ts';
 import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
-import { explainConnectFailure } from '../database/connect-failure.ts';
+import { createKysely } from '../database/dialect.ts';
 import type { Needs } from '../database/privileges.ts';
-import { ConnectFailure, withSession } from '../database/session.ts';
+import { Session } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
+import { connectionOf } from '../tables/adapter-connection.ts';
+import type { RuleOrigin } from '../verification-report.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
   /** The schema of the rule table. Default: where the connection's search_path finds the table, or else the journal. */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
   /** The name of the rule table. Default: every table that is recorded there. */
-  readonly table?: string;
+  readonly table?: string | undefined;
   /** Only changes at this time or later. */
-  readonly since?: Date;
+  readonly since?: Date | undefined;
   /** Only changes before this time. */
-  readonly until?: Date;
+  readonly until?: Date | undefined;
   /** Who made the change. */
-  readonly actor?: string;
+  readonly actor?: string | undefined;
   /** A value that the rule has, such as a user or a role, or several values, all of which it has. */
-  readonly value?: string | readonly string[];
+  readonly value?: string | readonly string[] | undefined;
   /** How many of the newest entries to read. Default: 1,000. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** A change of a rule table. */
-export interface JournalEntry {
+export interface JournalEntry extends Omit<RuleOrigin, 'rule'> {
   /** Ascends, but an entry of a transaction that commits late may have a lower number than earlier entries. */
   readonly id: string;
-  /** When the statement ran. */
-  readonly at: Date;
   /** The number of the transaction, the same for all of its changes. */
   readonly transaction: string;
   /** The name of the rule table. */
@@ -42,16 +43,8 @@ export interface JournalEntry {
   readonly ptype: string | null;
   /** The values of the rule; empty if the table was truncated, or the row had none. */
   readonly values: readonly string[];
-  /** The `actor` that was given to changePolicy; null for other writers. */
-  readonly actor: string | null;
-  /** The `reason` that was given to changePolicy. */
-  readonly reason: string | null;
   /** The version of the definition with which a bootstrap inserted it. */
   readonly release: string | null;
-  /** The role with which the session logged in. */
-  readonly role: string;
-  /** The session's `application_name`. */
-  readonly application: string | null;
 }
 
 /**
@@ -145,20 +138,20 @@ function toEntry({ source, at, operation, rule, isDocument, ...rest }: JournalRo
     at: new Date(Number(at)),
     table: source,
     operation: OPERATIONS[operation],
-    values: isDocument ? valuesOfDocument(rule) : valuesOf(rule),
+    values: valuesOf(rule, isDocument),
   };
 }
 
-/** In a document, an empty value at the end is one. */
-function valuesOfDocument(rule: unknown): string[] {
-  return Array.isArray(rule) ? rule.map((value) => (typeof value === 'string' ? value : '')) : [];
-}
-
-/** In a table of columns, the columns after the last value are null or empty. */
-export function valuesOf(rule: unknown): string[] {
+/**
+ * In a table of columns, the columns after the last value are null or empty. In a document, an empty value at the end
+ * is one.
+ */
+export function valuesOf(rule: unknown, isDocument: boolean): string[] {
   if (!Array.isArray(rule)) return [];
   const values = rule.map((value) => (typeof value === 'string' ? value : ''));
-  return values.slice(0, values.findLastIndex((_, index) => rule[index] !== null && rule[index] !== '') + 1);
+  return isDocument
+    ? values
+    : values.slice(0, rule.findLastIndex((value) => value !== null && value !== '') + 1);
 }
 
 /** Which entries to remove from a journal. */
@@ -233,7 +226,7 @@ interface JournalPlace {
   readonly table?: string | undefined;
 }
 
-async function onJournal(
+function onJournal(
   pool: PoolLike,
   place: JournalPlace,
   needs: Partial<Needs>,
@@ -241,7 +234,7 @@ async function onJournal(
   values: unknown[],
 ): Promise<QueryResultLike> {
   const what = needs.remove === undefined ? 'read the journal' : 'prune the journal';
-  const ask = async (client: ClientLike) => {
+  return connectionOf(pool).run(async (client) => {
     let { schema } = place;
     try {
       schema = await findSchema(client, place);
@@ -250,20 +243,15 @@ async function onJournal(
       if (isAbsence(error)) throw journalMissing(quoteTable(JOURNAL, schema), error);
       throw await explainRefusal(error, client, what, { ...needs, schema });
     }
-  };
-  return withSession(pool, ({ client }) => ask(client)).catch((error: unknown) => {
-    throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
   });
 }
 
 async function findSchema(client: ClientLike, { schema, table }: JournalPlace): Promise<string | undefined> {
   if (schema !== undefined || table === undefined) return schema;
-  const text = `select n.nspname::text as schema
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = to_regclass(quote_ident($1)) and n.nspname !~ '^pg_'`;
-  const { rows } = await client.query(text, [table]);
-  return rows[0]?.schema;
+  const { rows } = await sql<{ schema: string | null }>`
+    select ${foundSchemaExpression(table)} as schema
+  `.execute(createKysely(new Session(client)));
+  return rows[0]?.schema ?? undefined;
 }
 
 function journalMissing(journal: string, cause: unknown): DatabaseError {

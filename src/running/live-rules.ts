@@ -1,5 +1,5 @@
 import type { Assertion, DefaultRoleManager, Model } from 'casbin';
-import { addTo, collectAncestors } from '../collections.ts';
+import { addTo, collectAncestors, getOrAdd } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type ConjunctAt, locateConjuncts } from './conjuncts-at.ts';
 import { type Entries, type Entry, findIn, LOOKED_THROUGH, withEntry, withoutEntry } from './entries.ts';
@@ -248,8 +248,7 @@ export class LiveRules {
   }
 
   #changeLink({ ptype, values, rows }: RuleChange): void {
-    const ofType = this.#links.get(ptype) ?? new Map<string, Map<string, Entry>>();
-    this.#links.set(ptype, ofType);
+    const ofType = getOrAdd(this.#links, ptype, () => new Map());
     const [child = '', parent = '', ...domains] = values;
     const byRest = ofType.get(child) ?? new Map<string, Entry>();
     const entry = byRest.get(restOf(values)) ?? {

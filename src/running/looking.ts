@@ -25,7 +25,7 @@ import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
 import { canChangeInPlace } from './conjuncts-at.ts';
 import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
-import { LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
+import { LiveRules, OutOfStep } from './live-rules.ts';
 import { type Motor, readClocks } from './motor.ts';
 import type { MovedEnforcer } from './moved-enforcer.ts';
 import type { Slice } from './slice.ts';
@@ -103,7 +103,8 @@ export class Looking {
     }
     this.#position = position;
     if (changes.length === 0) return 'unchanged';
-    const of = (isAdded: boolean) => changes.filter(({ rows }) => rows > 0 === isAdded).map(withoutRows);
+    const of = (isAdded: boolean) =>
+      changes.flatMap(({ ptype, values, rows }) => (rows > 0 === isAdded ? [{ ptype, values }] : []));
     return { reloaded: false, added: of(true), removed: of(false) };
   }
 
@@ -183,16 +184,8 @@ async function refuseMisfits(
   );
 }
 
-function withoutRows({ ptype, values }: RuleChange): Rule {
-  return { ptype, values };
-}
-
 /** Calls a listener. What it throws, or rejects with, is its own fault, and must not stop the enforcer. */
 export function tell(listener: () => unknown, refer: (error: Error) => void): void {
-  const fail = (error: unknown) => refer(error instanceof Error ? error : new Error(String(error)));
-  try {
-    Promise.resolve(listener()).catch(fail);
-  } catch (error) {
-    fail(error);
-  }
+  const call = async () => listener();
+  call().catch((error: unknown) => refer(error instanceof Error ? error : new Error(String(error))));
 }

@@ -1,5 +1,4 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
-import { isRuleValues } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
@@ -21,13 +20,15 @@ export async function readOrigins(
   table: RuleTable,
   rules: readonly Rule[] | null,
 ): Promise<FindOrigin> {
+  // Such an engine has no journal.
+  if (table.engine.commitsDdl || rules?.length === 0) return () => null;
   const journal = quoteTable(JOURNAL, table.schema);
   // Not in one statement: the journal may not be there, and a failed statement would end the transaction.
   const { rows: found } = await client.query(
     `select coalesce(has_table_privilege(to_regclass($1), 'select'), false) as readable`,
     [journal],
   );
-  if (found[0]?.readable !== true || rules?.length === 0) return () => null;
+  if (found[0]?.readable !== true) return () => null;
   const { rows } = await client.query(
     `select
       operation::text, ptype, rule, actor, reason, role, application,
@@ -45,8 +46,7 @@ export async function readOrigins(
   const origins = new Map<string, RuleOrigin>();
   // Null and an empty value are the same in columns, but not to the server: the last of several is the newest.
   for (const { operation, ptype, rule, at, actor, reason, role, application } of rows) {
-    // In a document, an empty value at the end is one.
-    const values = table.layout === 'document' && isRuleValues(rule) ? rule : valuesOf(rule);
+    const values = valuesOf(rule, table.layout === 'document');
     const key = ruleKey({ ptype: ptype ?? '', values });
     const origin = { at: new Date(Number(at)), actor, reason, role, application };
     if (operation === '0') origins.clear();

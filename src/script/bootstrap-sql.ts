@@ -222,7 +222,8 @@ function writePolicy(options: ResolvedOptions): string {
   if (rules.length === 0) return '';
   const { before, rules: found, after } = viewOf(ruleTable);
   const insert = writeInsert(found, rules);
-  return `-- ${describeCount(rules)}\n${before.length === 0 ? insert : block([...before, insert, ...after], undefined)}`;
+  const heading = rules.length === 1 ? 'The rule of the policy' : `The ${rules.length} rules of the policy`;
+  return `-- ${heading}\n${before.length === 0 ? insert : block([...before, insert, ...after], undefined)}`;
 }
 
 function writeInsert(table: RuleTable, rules: readonly Rule[]): string {
@@ -249,15 +250,8 @@ const COMMON_VALUES = 6;
  */
 function withCommonColumns(table: RuleTable, rules: readonly Rule[]): RuleTable {
   if (table.layout !== 'columns') return table;
-  return futureColumnsTable(table.name, table.schema, table.engine, widthFor(rules));
-}
-
-function widthFor(rules: readonly Rule[]): number {
-  return rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
-}
-
-function describeCount({ length }: readonly Rule[]): string {
-  return length === 1 ? 'The rule of the policy' : `The ${length} rules of the policy`;
+  const width = rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
+  return futureColumnsTable(table.name, table.schema, table.engine, width);
 }
 
 async function writeSeeders({ seeders, schema }: ResolvedOptions): Promise<string[]> {

@@ -207,16 +207,11 @@ function writeRetired(table: RuleTable, ownership: Ownership, source: string): s
   ];
 }
 
-/** Changes rows, and removes those that would equal another row. */
-interface Move {
-  readonly condition: string;
-  readonly first: string;
-  readonly second: string;
-  readonly reached: string;
-}
-
-/** Removes a row that would equal another one, or link a role to itself. */
-function moveStatements(rows: Movable, { condition, first, second, reached }: Move): string[] {
+/** Changes rows, and removes a row that would then equal another one, or link a role to itself. */
+function moveStatements(
+  rows: Movable,
+  { condition, first, second, reached }: Record<'condition' | 'first' | 'second' | 'reached', string>,
+): string[] {
   const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [

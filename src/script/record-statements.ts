@@ -59,7 +59,8 @@ export async function recordStatements(
   const statements: string[] = [];
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (!leavesOut || !asksCatalog(query.sql)) statements.push(writeParameters(query));
+      const isLeftOut = leavesOut && isQuery(query.sql) && CATALOG.test(query.sql);
+      if (!isLeftOut) statements.push(writeParameters(query));
       return { rows: answer(query.sql) as R[] };
     },
     async *streamQuery() {},
@@ -82,10 +83,6 @@ export async function recordStatements(
 }
 
 const CATALOG = /\b(pg_catalog\.pg_|current_schema\()/i;
-
-function asksCatalog(sql: string): boolean {
-  return isQuery(sql) && CATALOG.test(sql);
-}
 
 /** A comment, with comments in it as PostgreSQL has them, up to four deep. */
 const COMMENT = [1, 2, 3, 4].reduce((inner) => String.raw`\/\*(?:(?!\/\*|\*\/)[\s\S]|${inner})*\*\/`, '(?!)');
@@ -112,19 +109,17 @@ const TOKEN = new RegExp(
   'g',
 );
 
-/** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
-function writeParameter(parameter: unknown): string {
-  const text = toText(parameter);
-  return text === null ? 'null' : quoteText(text);
-}
-
-/** A value as pg sends it, by pg's own conversion, which its types do not have. */
-function toText(value: unknown): string | null {
+/**
+ * A value as pg sends it, by pg's own conversion, which its types do not have. In quotes whatever it is: the server then
+ * finds out its type as it does for a parameter.
+ */
+function writeParameter(value: unknown): string {
   const { prepareValue }: { prepareValue(value: unknown): string | Buffer | null } = createRequire(
     import.meta.url,
   )('pg/lib/utils.js');
   const sent = prepareValue(value);
-  return Buffer.isBuffer(sent) ? `\\x${sent.toString('hex')}` : sent;
+  if (sent === null) return 'null';
+  return quoteText(Buffer.isBuffer(sent) ? `\\x${sent.toString('hex')}` : sent);
 }
 
 /** Whether a text in a statement has several lines, whose blanks belong to it. */

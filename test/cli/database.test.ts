@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openEmbedded, openServer } from '../../src/cli/database.ts';
 import { createDatabase } from '../support/database.ts';
-import { openWire } from '../support/wire.ts';
 
 describe('the database that a URL names', () => {
   test.each([
@@ -124,17 +122,6 @@ test('a server that says nothing is not waited for without end', async () => {
   await database.close();
 });
 
-test('nothing keeps the process running after a connection was closed', async () => {
-  const server = await createDatabase();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  onTestFinished(() => void vi.useRealTimers());
-  const database = openServer(server.url);
-  const client = await database.pool.connect();
-  client.release?.();
-  await database.close();
-  expect(vi.getTimerCount()).toBe(0);
-});
-
 test('an idle connection that the server ends is replaced', async () => {
   const server = await createDatabase();
   const database = openServer(server.url);
@@ -148,24 +135,4 @@ test('an idle connection that the server ends is replaced', async () => {
   await removed;
 
   await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
-});
-
-test.each(['stays silent', 'fails'])('a connection that %s at its end is still closed', async (what) => {
-  const server = await createDatabase();
-  await using wire = await openWire(server.url);
-  const database = openServer(wire.url);
-  const client = await database.pool.connect();
-  const { stream }: { stream: Socket } = Reflect.get(client, 'connection');
-  client.release?.();
-  wire.stallOn(/goodbye/, 'before');
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  onTestFinished(() => void vi.useRealTimers());
-
-  const closing = database.close();
-  while (wire.stalls === 0 || vi.getTimerCount() === 0) await setImmediate();
-  if (what === 'fails') stream.destroy(new Error('read ECONNRESET'));
-  else await vi.advanceTimersByTimeAsync(5_000);
-  await closing;
-
-  expect(wire.stalls).toBe(1);
 });

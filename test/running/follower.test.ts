@@ -66,11 +66,12 @@ test('pauses longer after each failure in a row, up to ten seconds, at random be
   const POLL_MS = 1_000_000;
   const pauses: unknown[] = [];
   const random = vi.spyOn(Math, 'random').mockReturnValue(1);
-  // A pause after a failure is over at once, the one until the next look never.
-  vi.spyOn(timers, 'setTimeout').mockImplementation(async (timeMs) => {
-    if (timeMs === POLL_MS) return new Promise<never>(() => {});
+  const wait = timers.setTimeout;
+  // A pause after a failure is over at once.
+  vi.spyOn(timers, 'setTimeout').mockImplementation(async (timeMs, value, options) => {
+    if (timeMs === POLL_MS) return wait(timeMs, value, options);
     pauses.push(timeMs);
-    return undefined as never;
+    return value as never;
   });
   syncBuiltinESMExports();
   onTestFinished(() => {

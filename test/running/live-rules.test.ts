@@ -61,31 +61,14 @@ describe('a decision', () => {
     expect(rules.decide(['alice', 'a', 'bc'])).toBeNull();
   });
 
-  test.each([
-    [
-      'calls a role definition twice',
-      { r: 'sub, obj', p: 'sub, obj', m: 'r.sub == p.sub && g(r.sub, p.sub) && g(r.obj, p.obj)' },
-    ],
-    [
-      'names a value of the request twice',
-      { r: 'sub, obj, sub', p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' },
-    ],
-    [
-      'names a value of a rule twice',
-      { r: 'sub, obj', p: 'sub, obj, sub', m: 'r.sub == p.sub && r.obj == p.obj' },
-    ],
-    [
-      'calls a role definition that it lacks',
-      { r: 'sub, obj', p: 'sub, obj', m: 'r.obj == p.obj && g2(r.sub, p.sub)' },
-    ],
-    [
-      'takes a domain that requests lack',
-      { r: 'sub, obj', p: 'sub, obj', g: ['g = _, _, _'], m: 'r.obj == p.obj && g(r.sub, p.sub, r.dom)' },
-    ],
-  ])('is left to Casbin where a model %s', async (_, parts) => {
-    const valuesOf = (names: string) => names.split(', ').map(() => 'a');
-    const rules = await rulesOf(modelText({ g: ['g = _, _'], ...parts }), [['p', ...valuesOf(parts.p)]]);
-    expect(rules.decide(valuesOf(parts.r))).toBeUndefined();
+  test('is left to Casbin where a model calls a role definition twice', async () => {
+    const text = modelText({
+      r: 'sub, obj',
+      p: 'sub, obj',
+      m: 'r.sub == p.sub && g(r.sub, p.sub) && g(r.obj, p.obj)',
+    });
+    const rules = await rulesOf(text, [['p', 'a', 'a']]);
+    expect(rules.decide(['a', 'a'])).toBeUndefined();
   });
 
   test('is by role and domain, not by their text together', async () => {

@@ -1,10 +1,12 @@
 import type { Model } from 'casbin';
 import { getOrAdd } from './collections.ts';
 import type { BootstrapOptions } from './options.ts';
+import type { PageHierarchy } from './page/page-data.ts';
 import type { Rule } from './policy/rule.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
 import { subjectPosition } from './verification/parts.ts';
+import { subjectNames } from './verification/user-links.ts';
 
 /**
  * Draws a policy as a Mermaid flowchart: each role with its own permissions, and an arrow to each role that it inherits
@@ -18,10 +20,10 @@ export async function policyToMermaid(
   { users = false }: WithUsers = {},
 ): Promise<string> {
   const { model, rules, userLinks } = await readRoles(source, options);
-  return draw(model, users ? [...rules, ...userLinks] : rules);
+  return drawFlowchart(model, users ? [...rules, ...userLinks] : rules);
 }
 
-function draw(model: Model, rules: readonly Rule[]): string {
+function drawFlowchart(model: Model, rules: readonly Rule[]): string {
   const subjectAt = subjectPosition(model, 'p');
   const permissions = new Map<string, string[]>();
   const noteOn = (name: string) => getOrAdd(permissions, name, () => []);
@@ -56,4 +58,34 @@ function label(name: string, permissions: readonly string[]): string {
 /** Names are text: neither markup, nor what Mermaid reads as the end of a text, as an entity or as Markdown. */
 function escapeLabel(text: string): string {
   return text.replace(/[^\p{L}\p{N} .,:/_-]/gu, (character) => `#${character.codePointAt(0)};`);
+}
+
+/**
+ * Draws the roles of a policy and what they inherit as an SVG, a picture for each role definition and domain: one file
+ * that loads nothing, in light and dark colours. Roles tell how many users have them.
+ *
+ * @throws as readMatrix
+ */
+export async function policyToSvg(
+  source: PolicySource,
+  options: BootstrapOptions = {},
+  { users = false }: WithUsers = {},
+): Promise<string> {
+  const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
+  const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
+  const [{ collectHierarchies }, { drawHierarchies }] = await Promise.all([
+    import('./page/page-hierarchies.ts'),
+    import('./page/draw-hierarchy.ts'),
+  ]);
+  const policy = { model, configureEnforcer: undefined, rules, defined: null, roleRules: rules, listed: [] };
+  const { hierarchies, omitted } = collectHierarchies(policy, users ? [] : userLinks);
+  const linked = new Set(hierarchies.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+  const alone = [...new Set(subjectNames(model, rules))].filter((name) => !linked.has(name));
+  return drawHierarchies(alone.length === 0 ? hierarchies : [...hierarchies, withoutLinks(alone)], omitted);
+}
+
+/** Names that neither inherit nor are inherited from. */
+function withoutLinks(names: readonly string[]): PageHierarchy {
+  const nodes = names.map((name) => ({ name, state: 'defined', users: 0 }) as const);
+  return { ptype: '', domain: '', nodes, edges: [] };
 }

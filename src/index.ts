@@ -22,7 +22,7 @@ export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
 export { createPage, type PageOptions } from './create-page.ts';
-export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
+export type { ClientLike, OnlySession, PoolLike, QueryResultLike } from './database/client.ts';
 export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './database-finding.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';

@@ -29,11 +29,16 @@ export interface ClientLike {
 export interface PoolLike {
   /** Resolves to a client that nobody else uses until it is released. */
   connect(): Promise<ClientLike>;
-  /**
-   * Only of a pool with one session, such as an embedded database, where whoever keeps the client keeps all others out.
-   * Calls the listener with each client that was released, until the function that it returns is called.
-   */
-  onRelease?(listener: (client: ClientLike) => void): () => void;
+  /** Only where the database has one session, as an embedded one: whoever keeps the client keeps all others out. */
+  readonly onlySession?: OnlySession;
+}
+
+/** The use of the one session that a database has. */
+export interface OnlySession {
+  /** Whether somebody has a client. */
+  readonly isInUse: boolean;
+  /** Calls the listener with each client that was released, until the function that it returns is called. */
+  onRelease(listener: (client: ClientLike) => void): () => void;
 }
 
 /** What is wrong with the pool. Nothing that it holds is shown: that may be a password. */

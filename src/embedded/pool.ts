@@ -55,6 +55,7 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   let pglite: RunningPglite | undefined;
   let stopped: ConnectionError | undefined;
   let ending: Promise<void> | undefined;
+  let isInUse = false;
   const listeners = new Set<(client: EmbeddedClient) => void>();
 
   async function connect(): Promise<EmbeddedClient> {
@@ -63,8 +64,10 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
     try {
       if (stopped) throw stopped;
       pglite ??= await start();
+      isInUse = true;
       return await openSession(pglite, {
         onReleased: (client) => {
+          isInUse = false;
           endTurn();
           for (const listener of listeners) listener(client);
         },
@@ -73,6 +76,7 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
         },
       });
     } catch (error) {
+      isInUse = false;
       endTurn();
       throw error;
     }
@@ -95,9 +99,14 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   return {
     connect,
     query,
-    onRelease(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+    onlySession: {
+      get isInUse() {
+        return isInUse;
+      },
+      onRelease(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
     },
     end: () => {
       ending ??= close();

@@ -64,7 +64,7 @@ export class Follower {
     }
     this.#rest(connection);
     this.#ignoreReleases =
-      this.#options.pool.onRelease?.((client) => {
+      this.#options.pool.onlySession?.onRelease((client) => {
         if (!OF_FOLLOWERS.has(client)) this.#wake();
       }) ?? this.#ignoreReleases;
     this.#ended = this.#run();
@@ -99,7 +99,7 @@ export class Follower {
       try {
         if (failures === 0) await this.#pause(this.#options.pollIntervalMs);
         if (this.#stopped.signal.aborted) break;
-        if (failures === 0 && !this.#isDue && this.#options.pool.onRelease !== undefined) {
+        if (failures === 0 && !this.#isDue && this.#options.pool.onlySession?.isInUse === false) {
           this.#options.confirm();
           continue;
         }
@@ -141,7 +141,7 @@ export class Follower {
   /** Ends a look. */
   #rest(connection: ListeningClient): void {
     connection.hold(false);
-    if (this.#options.pool.onRelease === undefined) return;
+    if (this.#options.pool.onlySession === undefined) return;
     connection.close();
     this.#connection = null;
   }
@@ -168,7 +168,7 @@ export class Follower {
     );
     const connection = new ListeningClient(client, loss, () => this.#wake());
     this.#connection = connection;
-    if (pool.onRelease !== undefined) {
+    if (pool.onlySession !== undefined) {
       OF_FOLLOWERS.add(client);
       return connection;
     }

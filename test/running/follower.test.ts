@@ -106,9 +106,14 @@ describe('of a pool with one session', () => {
         };
         return given;
       },
-      onRelease(listener) {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
+      onlySession: {
+        get isInUse() {
+          return counts.held > 0;
+        },
+        onRelease(listener) {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
       },
     };
     return { pool, counts };
@@ -144,6 +149,16 @@ describe('of a pool with one session', () => {
     await expect(follower.lookNow()).rejects.toThrow('failed');
     await expect.poll(() => look.mock.calls.length).toBe(3);
     expect(onError).toHaveBeenCalledTimes(1);
+  });
+
+  test('confirms nothing while somebody has its client, who may have committed', async () => {
+    const { pool } = openPool();
+    const look = vi.fn(async () => {});
+    const other = await pool.connect();
+    const looked = startFollower({ pool, look, pollIntervalMs: 1 });
+    await looked;
+    await expect.poll(() => look.mock.calls.length).toBeGreaterThan(2);
+    other.release?.();
   });
 
   test('releases the client of a look that failed, and listens no more once closed', async () => {

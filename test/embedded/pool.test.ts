@@ -33,6 +33,15 @@ describe('the one session', () => {
     await expect(pool.query('select 1 as one')).resolves.toMatchObject({ rows: [{ one: 1 }] });
   });
 
+  test('is known to be in use from each time that it is given until it is released', async () => {
+    const isInUse = () => pool.onlySession?.isInUse;
+    const client = await pool.connect();
+    expect(isInUse()).toBe(true);
+    client.release();
+    await pool.query('select 1');
+    await expect.poll(isInUse).toBe(false);
+  });
+
   test('can be that of an application that is written for pg.Pool', () => {
     expectTypeOf<Pool>().toExtend<EmbeddedPool>();
   });

@@ -2,8 +2,8 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
-import type { PolicyDefinition, Request } from '../policy/definition.ts';
-import { placeIn } from '../policy/place.ts';
+import { listRequests } from '../policy/check.ts';
+import type { ListedKind, PolicyDefinition, Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
@@ -23,7 +23,6 @@ import {
   decidedOf,
   type Expectation,
   Expectations,
-  type ListedKind,
   mergeSorted,
 } from './expectations.ts';
 import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
@@ -90,7 +89,10 @@ export async function readPromises(
   const problems: Problem[] = [];
   const listed: Expectation[] = [];
   const answers: Answer[] = [];
-  for await (const { kind, request, at } of paced(listRequests(written))) {
+  for await (const { kind, request: given, at } of paced(
+    listRequests(written, 'samples', 'allow', 'deny', 'never'),
+  )) {
+    const request = [...given];
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
     const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
@@ -124,16 +126,6 @@ export async function readPromises(
       return { expectations, coverage, warnings };
     },
   };
-}
-
-function listRequests(written: PolicyDefinition) {
-  return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (written[kind] ?? []).map((request, index) => ({
-      kind,
-      request: [...request],
-      at: placeIn(written, kind, index),
-    })),
-  );
 }
 
 function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: number): Set<string> {

@@ -237,7 +237,7 @@ function applyFilter(
   groups: readonly TestGroup[],
   { subject, name }: PolicyTestFilter,
 ): TestGroup[] {
-  const position = subjectPosition(model, 'r');
+  const position = subjectPosition(model);
   return groups
     .filter((group) => name === undefined || group.name?.includes(name))
     .map((group) => ({

@@ -36,7 +36,7 @@ export async function decidePageMatrix(
 ): Promise<DecidedPage> {
   const { model, configureEnforcer, rules, defined } = policy;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = subjectPosition(model, 'r');
+  const subjectAt = subjectPosition(model);
   const [names, permissions] = [collectSubjectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
   const matrix = new Matrix(subjectAt, [
     { subjects: names.slice(0, limits.roles), permissions: permissions.slice(0, limits.permissions) },

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { formatValue } from '../policy/rule.ts';
+import { escapeControls } from '../text.ts';
 import type { RuleOrigin } from '../verification-report.ts';
 
 /** Whether to use terminal colours. */
@@ -32,6 +33,12 @@ export function policyLine(values: readonly string[]): string {
 /** What follows a list of which only the first entries are shown; empty if it is whole. */
 export function andMore(all: number, shown: number): string {
   return all > shown ? `\n  … and ${count(all - shown, 'more', 'more')}` : '';
+}
+
+/** A headline and lines below it, as one paragraph; none if there are no lines. */
+export function listBelow(headline: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [];
+  return [[headline, ...lines.map((line) => `  ${escapeControls(line)}`)].join('\n')];
 }
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */

@@ -61,25 +61,20 @@ function expandGlob(pattern: string): string {
 
 /** Finds patterns of the definition and of the matchers that may block the process forever. */
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
-  const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
-  const [inMatchers, inRules] = [literalPatterns(model), patternsOf(model, rules)];
-  const written = await findHanging(inMatchers);
-  const stated = await findHanging(inRules);
+  const patterns = [...literalPatterns(model), ...patternsOf(model, rules)];
+  const describe = ({ text, rule }: Pattern<DefinedRule | null>) =>
+    `pattern ${formatText(text)}${rule === null ? ' of a matcher' : ''}`;
+  const hanging = await findHanging(patterns);
   return [
-    ...[...inMatchers, ...inRules].flatMap(({ name, text, rule }): Problem[] => {
-      const reason = findEndlessLoop(name, text);
+    ...patterns.flatMap((pattern): Problem[] => {
+      const reason = findEndlessLoop(pattern.name, pattern.text);
       if (reason === null) return [];
-      const what = `pattern ${formatText(text)}${rule === null ? ' of a matcher' : ''}`;
-      const message = `Casbin never finishes reading ${what}: ${reason}. ${ENDLESS_REMEDY}.`;
-      return [{ code: 'PATTERN_ENDLESS', at: rule?.at ?? 'model', message }];
+      const message = `Casbin never finishes reading ${describe(pattern)}: ${reason}. ${ENDLESS_REMEDY}.`;
+      return [{ code: 'PATTERN_ENDLESS', at: pattern.rule?.at ?? 'model', message }];
     }),
-    ...written.map(({ text }): Problem => {
-      const message = `pattern ${formatText(text)} of a matcher may take for ever to compare with a text that almost matches. ${advice}`;
-      return { code: 'PATTERN_BACKTRACKS', at: 'model', message };
-    }),
-    ...stated.map(({ text, rule }): Problem => {
-      const message = `pattern ${formatText(text)} may take for ever to compare with a text that almost matches. ${advice}`;
-      return { code: 'PATTERN_BACKTRACKS', at: rule.at, message };
+    ...hanging.map((pattern): Problem => {
+      const message = `${describe(pattern)} may take for ever to compare with a text that almost matches. Rewrite it so that a repeated part can match a text in one way only.`;
+      return { code: 'PATTERN_BACKTRACKS', at: pattern.rule?.at ?? 'model', message };
     }),
   ];
 }

@@ -1,4 +1,5 @@
 import { FunctionMap, type Model, Util } from 'casbin';
+import { getOrAdd } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
@@ -245,9 +246,7 @@ async function findHanging<P extends Pattern<unknown>>(patterns: readonly P[]): 
   const known = new Map<string, boolean>();
   return repeating.filter(({ name, text }) => {
     const expression = expressionOf(name, text);
-    const hangs = known.get(expression) ?? repeatedGroups(expression).some((group) => !isSafe(group));
-    known.set(expression, hangs);
-    return hangs;
+    return getOrAdd(known, expression, () => repeatedGroups(expression).some((group) => !isSafe(group)));
   });
 
   /** Checks each group alone: the rest of the pattern adds no exponential time, and such patterns are common. */

@@ -11,6 +11,7 @@ import {
 } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { patternCheck } from '../casbin/patterns.ts';
+import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatValue, type Rule } from '../policy/rule.ts';
 
@@ -105,12 +106,11 @@ function conditionTest(model: Model, request: Request, evaluate: Evaluate) {
 function roleTest(model: Model) {
   const known = new Map<string, Promise<boolean>>();
   return (ptype: string, name: string, role: string, domain: string | undefined): Promise<boolean> => {
-    const key = JSON.stringify([ptype, name, role, domain]);
-    const manager = model.model.get('g')?.get(ptype)?.rm;
-    const answer = known.get(key) ?? manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
-    const safe = answer?.catch(() => false) ?? Promise.resolve(false);
-    known.set(key, safe);
-    return safe;
+    return getOrAdd(known, JSON.stringify([ptype, name, role, domain]), async () => {
+      const manager = model.model.get('g')?.get(ptype)?.rm;
+      const answer = manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
+      return answer?.catch(() => false) ?? false;
+    });
   };
 }
 

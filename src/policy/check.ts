@@ -257,18 +257,18 @@ export function describeMisfitRequest(request: Request, tokens: readonly string[
  * argument of `definePolicy`; this finds them in files. A misspelt request is denied, so its `never` proves nothing.
  */
 export function findUnknownNames(definition: PolicyDefinition): Problem[] {
-  const { domains, rules } = definition;
+  const { domains } = definition;
   const roles = definition.roles ?? domains?.roles;
-  if (roles === undefined || rules !== undefined) return [];
+  const permitted = permissionNames(definition);
+  if (roles === undefined || permitted === null) return [];
   const requests = listRequests(definition, 'allow', 'deny', 'never');
   if (requests.length === 0) return [];
-  const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
   const findName = nearestFinder();
   const known = [
     { what: 'role', names: new Set(Object.keys(roles)) },
     ...(domains === undefined ? [] : [{ what: 'tenant', names: new Set(domains.tenants) }]),
-    { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
-    { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
+    { what: 'resource', names: permitted.resource },
+    { what: 'action', names: permitted.action },
   ];
   // One with more or fewer values has a problem already, and its names are in other places.
   const fitting = requests.filter(({ request }) => request.length === known.length);
@@ -282,4 +282,15 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
       return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
     }),
   );
+}
+
+/** The resources and the actions that the roles of a definition have; null where raw rules may have any names. */
+export function permissionNames({ roles, domains, rules }: PolicyDefinition) {
+  if (rules !== undefined) return null;
+  const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });
+  const permissions = defined.flatMap((role) => Object.entries(role.permissions ?? {}));
+  return {
+    resource: new Set(permissions.map(([resource]) => resource)),
+    action: new Set(permissions.flatMap(([, actions = []]) => actions)),
+  };
 }

@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { otherRoleCalls, patternTokens, roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
-import { addTo } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 
@@ -116,32 +116,23 @@ export function permissionExpander(
   { inheriting, requestTokens }: Parts,
 ): (permission: Request) => Request[] {
   const others = inheriting.map(({ token, ptype, from }) => {
-    const descendants = collectDescendants(rules, ptype);
-    const all = new Set([...descendants].flatMap(([parent, below]) => [parent, ...below]));
-    const of = (name: string) => (from === 'below' ? descendants.get(name) : all);
+    const children = new Map<string, string[]>();
+    for (const { ptype: own, values } of rules) {
+      const [child = '', parent = ''] = values;
+      if (own === ptype) addTo(children, parent, child);
+    }
+    const all = new Set([...children].flatMap(([parent, own]) => [parent, ...own]));
+    const of = (name: string) => (from === 'below' ? collectAncestors(children, name) : all);
     return { position: requestTokens.indexOf(token), of };
   });
   return (permission) =>
     others.reduce(
       (variants, { position, of }) =>
-        variants.flatMap((variant) => [
-          variant,
-          ...[...(of(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
-        ]),
+        variants.flatMap((variant) => {
+          const own = variant[position] ?? '';
+          const more = [...of(own)].filter((value) => value !== own);
+          return [variant, ...more.map((value) => variant.with(position, value))];
+        }),
       [permission],
     );
-}
-
-function collectDescendants(rules: readonly Rule[], ptype: string): ReadonlyMap<string, ReadonlySet<string>> {
-  const children = new Map<string, string[]>();
-  for (const { ptype: own, values } of rules) {
-    const [child = '', parent = ''] = values;
-    if (own === ptype) addTo(children, parent, child);
-  }
-  const descendants = [...children.keys()].map((parent): [string, Set<string>] => {
-    const below = new Set(children.get(parent));
-    for (const name of below) for (const child of children.get(name) ?? []) below.add(child);
-    return [parent, below];
-  });
-  return new Map(descendants);
 }

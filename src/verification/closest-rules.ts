@@ -13,15 +13,17 @@ import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { patternCheck } from '../casbin/patterns.ts';
 import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
-import { formatValue, type Rule } from '../policy/rule.ts';
+import { formatValue, type Rule, toLine } from '../policy/rule.ts';
 
 /** A rule that would have allowed a request without these differences. */
-interface NearMiss {
-  readonly rule: Rule;
+export interface ClosestRule {
+  /** Ptype first. */
+  readonly rule: readonly string[];
+  /** Each as text: `readonly is not user`. */
   readonly differences: readonly string[];
 }
 
-const SHOWN_MISSES = 3;
+const SHOWN_RULES = 3;
 
 /**
  * The rules that differ least from a request, by the conditions of the matcher. Rules that have nothing in common with
@@ -34,7 +36,7 @@ export async function findClosestRules(
   rules: readonly Rule[],
   request: Request,
   evaluate: Evaluate,
-): Promise<NearMiss[]> {
+): Promise<ClosestRule[]> {
   const alternatives = listAlternatives(model);
   const effect = tokensOf(model, 'p').indexOf('eft');
   const holds = conditionTest(model, request, evaluate);
@@ -49,9 +51,9 @@ export async function findClosestRules(
   }
   return closest
     .sort((a, b) => distanceOf(a.failed) - distanceOf(b.failed))
-    .slice(0, SHOWN_MISSES)
+    .slice(0, SHOWN_RULES)
     .map(({ rule, failed }) => ({
-      rule,
+      rule: toLine(rule),
       differences: failed.map((condition) => describeDifference(condition, rule, request)),
     }));
 }

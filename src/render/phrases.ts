@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
-import type { RuleOrigin } from '../verification-report.ts';
+import type { RuleOrigin, VerificationReport } from '../verification-report.ts';
 
 /** Whether to use terminal colours. */
 export interface Colors {
@@ -39,6 +39,18 @@ export function andMore(all: number, shown: number): string {
 export function listBelow(headline: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return [];
   return [[headline, ...lines.map((line) => `  ${escapeControls(line)}`)].join('\n')];
+}
+
+/** How many failures a verification has found, also those that its report does not list. */
+export function countFailures({ failures, omitted, integrity }: VerificationReport): number {
+  return (
+    failures.length + omitted.failures + integrity.filter(({ severity }) => severity === 'failure').length
+  );
+}
+
+/** How many findings of drift, also those that the report does not list. */
+export function countDrift({ drift, omitted }: VerificationReport): number {
+  return drift.length + omitted.drift;
 }
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */

@@ -3,7 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { comparisons } from './comparisons/index.js';
 import { describeEnvironment } from './environment.js';
 import { saveResult } from './report/files.js';
-import { renderComparison } from './report/table.js';
+import { renderTable } from './report/table.js';
 import { chooseScale } from './scale.js';
 import { startServer } from './server.js';
 
@@ -52,7 +52,7 @@ async function runOne(comparison, { server, scale, environment }) {
     ratios,
     remarks,
   };
-  console.log(renderComparison(result, { withAims: scale.full }));
+  console.log(renderTable(result, { withAims: scale.full }));
   if (scale.full) await saveResult(result, NAMES);
 }
 

@@ -1,8 +1,10 @@
-import { renderTable } from '../../dist/src/render/table.js';
+import Table from 'cli-table3';
 import { RATIO_HEAD, ROW_HEAD, ratioCells, rowCells } from './format.js';
 
+const PLAIN = { style: { head: [], border: [] } };
+
 /** A comparison for the terminal. Aims are for full sizes: where these were not run, they are left out. */
-export function renderComparison({ title, counted, rows, ratios, remarks }, { withAims }) {
+export function renderTable({ title, counted, rows, ratios, remarks }, { withAims }) {
   const shown = ratios.map((ratio) => (withAims ? ratio : { ...ratio, aim: null, reached: null }));
   return [
     `\n${title}`,
@@ -16,8 +18,7 @@ export function renderComparison({ title, counted, rows, ratios, remarks }, { wi
 }
 
 function toTable(head, body) {
-  return renderTable(
-    head.map((title) => ({ title })),
-    body,
-  );
+  const table = new Table({ head, ...PLAIN });
+  table.push(...body);
+  return table.toString();
 }

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import Table from 'cli-table3';
 import { escapeControls } from '../text.ts';
 
 /** One column: its heading, and the alignment of its cells. */
@@ -7,16 +7,52 @@ export interface TableColumn {
   readonly align?: 'left' | 'right';
 }
 
+const NO_BORDER = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+/** cli-table3 compares each cell with all cells above it, so it gets few rows at a time. */
+const ROWS_AT_A_TIME = 20;
+
 /** Renders rows below their headings, aligned, without borders or colours, indented by two spaces. */
 export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows].map((row) => row.map(escapeControls));
-  const widths = columns.map((_, at) =>
-    lines.reduce((most, cells) => Math.max(most, stringWidth(cells[at] ?? '')), 0),
+  const portions = Array.from({ length: Math.ceil(lines.length / ROWS_AT_A_TIME) }, (_, index) =>
+    lines.slice(index * ROWS_AT_A_TIME, (index + 1) * ROWS_AT_A_TIME),
   );
-  const pad = (cell: string, at: number) => {
-    // Some characters take two places of a terminal, others none.
-    const blanks = ' '.repeat((widths[at] ?? 0) - stringWidth(cell));
-    return columns[at]?.align === 'right' ? blanks + cell : cell + blanks;
-  };
-  return lines.map((cells) => `  ${cells.map(pad).join('  ')}`.trimEnd()).join('\n');
+  const widths = portions
+    .map(measure)
+    .reduce((one, other) => one.map((width, at) => Math.max(width, other[at] ?? 0)));
+  const colAligns = columns.map((column) => column.align ?? 'left');
+  return portions
+    .flatMap((portion) => layOut(portion, { colAligns, colWidths: widths }).split('\n'))
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** The widths of the columns, which cli-table3 shows in a border: some characters take two places, others none. */
+function measure(portion: readonly string[][]): number[] {
+  const [border = ''] = layOut(portion, { chars: { ...NO_BORDER, top: '-', 'top-mid': '+' } }).split('\n', 1);
+  return border.split('+').map(({ length }) => length);
+}
+
+function layOut(portion: readonly string[][], options: Table.TableConstructorOptions): string {
+  const style = { head: [], border: [], 'padding-left': 2, 'padding-right': 0 };
+  const table = new Table({ chars: NO_BORDER, style, ...options });
+  table.push(...portion.map((row) => [...row]));
+  return table.toString();
 }

@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { getOrAdd } from '../collections.ts';
+import { getOrAdd, rememberLast } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import { textsOf } from './model.ts';
@@ -26,8 +26,10 @@ export function callsOf(model: Model, isMeant: (name: string) => boolean): Patte
     .filter(({ name }) => isMeant(name));
 }
 
-/** All calls of a matcher. */
-export function callsIn(matcher: string): PatternCall[] {
+/** All calls of a matcher. Remembers the last matcher: the stored rules need it after the definition. */
+export const callsIn = rememberLast(readCalls);
+
+function readCalls(matcher: string): PatternCall[] {
   try {
     return collectReached(parseMatcher(matcher), []);
   } catch {
@@ -107,7 +109,7 @@ export function sparedCallTest(model: Model): (part: string, rule: Rule) => bool
   const known = new Map<string, PatternPlace[]>();
   return (part, rule) => {
     if (inMatcher.length === 0) return false;
-    const places = getOrAdd(known, part, () => placesOf(model, callsIn(part)));
+    const places = getOrAdd(known, part, () => placesOf(model, readCalls(part)));
     return places.some(
       (place) =>
         patternAt(place, rule) !== null &&

@@ -36,14 +36,21 @@ export type LoadedModel =
 export function loadModelFile(path: string): LoadedModel {
   let text: string | null;
   try {
-    text = readModelFile(path);
+    text = path === defaultModelPath ? readDefaultModel() : readModelFile(path);
   } catch (error) {
     return { model: null, problems: [describeUnreadableModel(path, error)] };
   }
-  if (text === null) {
-    const message = 'this is not a Casbin model in UTF-8. Save it as UTF-8.';
-    return { model: null, problems: [{ code: 'MODEL_INVALID', at: `${path}:1:1`, message }] };
-  }
+  if (text === null)
+    return {
+      model: null,
+      problems: [
+        {
+          code: 'MODEL_INVALID',
+          at: `${path}:1:1`,
+          message: 'this is not a Casbin model in UTF-8. Save it as UTF-8.',
+        },
+      ],
+    };
   return readModelText(path, text);
 }
 
@@ -51,6 +58,9 @@ export function loadModelFile(path: string): LoadedModel {
 function readModelFile(path: string): string | null {
   return decodeUtf8(readFileSync(path));
 }
+
+/** Kept, because the file of this package does not change while a process runs. */
+const readDefaultModel = rememberLast(() => readModelFile(defaultModelPath));
 
 /** The last model is remembered, for processes that bootstrap often: it never changes, and enforcers get copies. */
 const readModelText = rememberLast((path: string, text: string): LoadedModel => {

@@ -5,7 +5,7 @@ import type { PageHierarchy } from './page/page-data.ts';
 import type { Rule } from './policy/rule.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
-import { subjectPosition } from './verification/parts.ts';
+import { subjectPositions } from './verification/parts.ts';
 import { subjectNames } from './verification/user-links.ts';
 
 /**
@@ -24,11 +24,12 @@ export async function policyToMermaid(
 }
 
 function drawFlowchart(model: Model, rules: readonly Rule[]): string {
-  const subjectAt = subjectPosition(model, 'p');
+  const subjectIn = subjectPositions(model);
   const permissions = new Map<string, string[]>();
   const noteOn = (name: string) => getOrAdd(permissions, name, () => []);
   const links: (readonly string[])[] = [];
   for (const { ptype, values } of rules) {
+    const subjectAt = subjectIn(ptype);
     if (ptype.startsWith('p')) noteOn(values[subjectAt] ?? '').push(values.toSpliced(subjectAt, 1).join(' '));
     else if (values.length > 1) {
       for (const name of values.slice(0, 2)) noteOn(name);

@@ -135,13 +135,14 @@ export {
   type RuleCoverage,
   testPolicy,
 } from './test-policy.ts';
+export type { ClosestRule } from './verification/closest-rules.ts';
 export type {
   DecisionChange,
   DecisionChanges,
   ExplainedDecision,
   OmittedChanges,
 } from './verification/compare-policies.ts';
-export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
+export type { DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
 export type {
   Coverage,
   Decision,

@@ -59,7 +59,7 @@ export async function readMatrix(
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = subjectPosition(model, 'r');
+  const subjectAt = subjectPosition(model);
   const allowed = await findAllowed(model, rules, subjectAt, options);
   const permissions = [
     ...listNamedPermissions(model, rules, subjectAt),

@@ -7,11 +7,11 @@ import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { findUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
-import { describeMisfitRequest, findMisfits } from './policy/check.ts';
+import { describeMisfitRequest, findMisfits, listRequests } from './policy/check.ts';
 import { compilePolicy, type DefinedRule } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
-import { findPlace, placeIn } from './policy/place.ts';
+import { findPlace } from './policy/place.ts';
 import { type Rule, toLine, toRule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { readPolicies } from './policy-source.ts';
@@ -181,11 +181,7 @@ async function readTests(files: readonly string[], options: BootstrapOptions, fi
 
 /** The requests that a policy lists itself. */
 function listOwn(definition: PolicyDefinition, file: string): TestGroup {
-  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (definition[kind] ?? []).map((request, index): PlacedRequest => {
-      return { request, kind, at: placeIn(definition, kind, index) };
-    }),
-  );
+  const requests = listRequests(definition, 'allow', 'deny', 'never');
   return { file, name: null, given: [], requests, isOfFile: false };
 }
 
@@ -232,7 +228,7 @@ function applyFilter(
   groups: readonly TestGroup[],
   { subject, name }: PolicyTestFilter,
 ): TestGroup[] {
-  const position = subjectPosition(model, 'r');
+  const position = subjectPosition(model);
   return groups
     .filter((group) => name === undefined || group.name?.includes(name))
     .map((group) => ({

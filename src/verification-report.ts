@@ -29,7 +29,7 @@ export interface Explanation {
   readonly rule: readonly string[] | null;
   /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty if no roles are involved. */
   readonly rolePath: readonly string[];
-  /** The ids of the rows of the rule and the role links. */
+  /** The ids of the rows of the rule and the role links; empty for a policy that is not stored. */
   readonly ids: readonly RowId[];
   /** The rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];

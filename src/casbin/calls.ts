@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { rememberLast } from '../collections.ts';
+import { getOrAdd, rememberLast } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import { textsOf } from './model.ts';
@@ -109,8 +109,7 @@ export function sparedCallTest(model: Model): (part: string, rule: Rule) => bool
   const known = new Map<string, PatternPlace[]>();
   return (part, rule) => {
     if (inMatcher.length === 0) return false;
-    const places = known.get(part) ?? placesOf(model, readCalls(part));
-    known.set(part, places);
+    const places = getOrAdd(known, part, () => placesOf(model, readCalls(part)));
     return places.some(
       (place) =>
         patternAt(place, rule) !== null &&
@@ -146,10 +145,7 @@ export function faultFinder(
       const { name } = place;
       const text = patternAt(place, rule);
       if (text === null) continue;
-      const key = `${name} ${text}`;
-      const before = known.get(key);
-      const fault = before === undefined ? findFault(name, text) : before;
-      known.set(key, fault);
+      const fault = getOrAdd(known, `${name} ${text}`, () => findFault(name, text));
       if (fault !== null) return fault;
     }
     return null;

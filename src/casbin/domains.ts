@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { findPlace } from '../policy/place.ts';
-import { parseMatcher, readConjunct, walk } from './matcher.ts';
+import { collectConjuncts } from './matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from './model.ts';
 
 /** The rules that `domains` compile to. */
@@ -57,7 +57,7 @@ function findMisplacedDomain(model: Model): string[] {
 function readDomainNames(model: Model): { readonly r: string; readonly p: string } | null {
   const matcher = matcherOf(model);
   try {
-    const conjuncts = walk(parseMatcher(matcher)).flatMap((node) => readConjunct(node) ?? []);
+    const conjuncts = collectConjuncts(matcher);
     const call = conjuncts.find((one) => one.kind === 'inherits' && one.ptype === 'g');
     const domain = call?.kind === 'inherits' ? call.domain : null;
     if (domain === null) return null;

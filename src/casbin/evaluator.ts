@@ -1,4 +1,5 @@
 import { type Enforcer, Util } from 'casbin';
+import { getOrAdd } from '../collections.ts';
 import { functionsOf } from './enforcer.ts';
 import { compileExpression } from './matcher.ts';
 
@@ -17,11 +18,7 @@ export function evaluator(enforcer: Enforcer, request: readonly unknown[]): Eval
     ...requestTokens.map((token, at) => [token, isJson ? parseIfJson(request[at]) : request[at]] as const),
   ]);
   const compiled = new Map<string, ReturnType<typeof compileExpression>>();
-  const compile = (text: string) => {
-    const known = compiled.get(text) ?? compileExpression(text);
-    compiled.set(text, known);
-    return known;
-  };
+  const compile = (text: string) => getOrAdd(compiled, text, compileExpression);
   return async (part, values) => {
     // Inherits what is the same for all rules, because copying it takes longer than all the rest.
     const names: Record<string, unknown> = Object.create(shared);

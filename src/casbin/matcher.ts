@@ -1,6 +1,7 @@
 import expressionEval from '@casbin/expression-eval';
 import { Util } from 'casbin';
 import { rememberLast } from '../collections.ts';
+import { reasonOf } from '../text.ts';
 
 /** Whether a function that a matcher calls is a role definition: `g`, `g2` … */
 export function isRoleDefinition(name: string): boolean {
@@ -89,9 +90,12 @@ export type RoleCall = Extract<Conjunct, { kind: 'inherits' }>;
 
 /** Every such call in a matcher, at any place. */
 export function roleCalls(matcher: string): RoleCall[] {
-  return walk(parseMatcher(matcher))
-    .flatMap((node) => readConjunct(node) ?? [])
-    .filter((conjunct) => conjunct.kind === 'inherits');
+  return collectConjuncts(matcher).filter((conjunct) => conjunct.kind === 'inherits');
+}
+
+/** Every comparison that could be a conjunct, at any place of a matcher. */
+export function collectConjuncts(matcher: string): Conjunct[] {
+  return walk(parseMatcher(matcher)).flatMap((node) => readConjunct(node) ?? []);
 }
 
 /** The request values in all other calls of role definitions, such as `g(p.x, r.y)`, each with the definition. */
@@ -254,19 +258,9 @@ export function isNode(node: unknown): node is Node {
   return typeof node === 'object' && node !== null && 'type' in node;
 }
 
-/** Names that a matcher uses as values (`r_sub`), and those that it calls (`keyMatch`), in order. */
-export interface MatcherNames {
-  readonly values: readonly string[];
-  readonly calls: readonly { readonly name: string; readonly argumentCount: number }[];
-}
-
-/** Collects every name that a matcher uses. Throws what the parser throws. */
-export function collectNames(matcher: string): MatcherNames {
-  const nodes = walk(parseMatcher(matcher));
-  return {
-    values: nodes.flatMap((node) => identifier(node) ?? []),
-    calls: collectCalls(matcher).map(({ name, given }) => ({ name, argumentCount: given.length })),
-  };
+/** Every name that a matcher uses as a value (`r_sub`), at any place, as often as it is there. */
+export function collectNames(matcher: string): string[] {
+  return walk(parseMatcher(matcher)).flatMap((node) => identifier(node) ?? []);
 }
 
 /** Every call by name in a matcher, at any place. */
@@ -274,13 +268,17 @@ export function collectCalls(matcher: string): Call[] {
   return walk(parseMatcher(matcher)).flatMap((node) => readCall(node) ?? []);
 }
 
-/** A fault that Casbin's parser accepts, but its evaluator can't use; null if there is none. */
+/** Why Casbin can't parse a matcher, or can't evaluate what its parser accepts; null if it can. */
 export function findParseFault(matcher: string): string | null {
-  for (const node of walk(parseMatcher(matcher))) {
-    if (node.type === 'Compound') return 'two expressions follow each other without an operator';
-    if ('operator' in node && !operandsOf(node).every(isNode)) return `"${node.operator}" lacks an operand`;
+  try {
+    for (const node of walk(parseMatcher(matcher))) {
+      if (node.type === 'Compound') return 'two expressions follow each other without an operator';
+      if ('operator' in node && !operandsOf(node).every(isNode)) return `"${node.operator}" lacks an operand`;
+    }
+    return null;
+  } catch (error) {
+    return reasonOf(error);
   }
-  return null;
 }
 
 function operandsOf(node: Node): unknown[] {

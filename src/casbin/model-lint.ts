@@ -2,15 +2,16 @@ import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
 import { formatText } from '../policy/rule.ts';
-import { reasonOf, shorten } from '../text.ts';
+import { shorten } from '../text.ts';
 import { callsIn } from './calls.ts';
 import {
   asWritten,
+  type Call,
+  collectCalls,
   collectNames,
   findParseFault,
   identifier,
   isNode,
-  type MatcherNames,
   parseMatcher,
   walk,
 } from './matcher.ts';
@@ -97,12 +98,12 @@ function lintMatchers(
   const tokens = new Set(valueTokensOf(model));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
-    const names = readNames(value);
-    if (typeof names === 'string') {
-      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(asWritten(value))}`;
+    const fault = findParseFault(value);
+    if (fault !== null) {
+      const message = `matcher "${key}" can't be parsed: ${fault}. Correct it: ${shorten(asWritten(value))}`;
       return [{ code: 'MODEL_INVALID', at, message }];
     }
-    const undefinedValues = [...new Set(names.values)]
+    const undefinedValues = [...new Set(collectNames(value))]
       .filter((name) => !tokens.has(name))
       .map((name): Problem => {
         const shown = asWritten(name);
@@ -112,7 +113,7 @@ function lintMatchers(
       });
     return [
       ...undefinedValues,
-      ...names.calls.flatMap((call) =>
+      ...collectCalls(value).flatMap((call) =>
         lintCall(model, functions, key, locate(key, call.name), call, isConfigured),
       ),
       ...lintMembership(key, value, tokens, locate),
@@ -121,21 +122,12 @@ function lintMatchers(
   });
 }
 
-/** The names, or why they can't be read. */
-function readNames(matcher: string): MatcherNames | string {
-  try {
-    return findParseFault(matcher) ?? collectNames(matcher);
-  } catch (error) {
-    return reasonOf(error);
-  }
-}
-
 function lintCall(
   model: Model,
   functions: ReadonlySet<string>,
   matcher: string,
   at: string,
-  { name, argumentCount }: MatcherNames['calls'][number],
+  { name, given: { length: argumentCount } }: Call,
   isConfigured: boolean,
 ): Problem[] {
   const roleDefinition = model.model.get('g')?.get(name);

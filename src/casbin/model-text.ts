@@ -35,7 +35,7 @@ export function checkModelText(path: string, text: string): Problem[] {
   const definitions = readDefinitions(lines);
   const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
   return [
-    ...findMissingSections(path, lines, misspelt),
+    ...findMissingSections(path, sections, definitions, misspelt),
     ...misspelt.map((section) => describeMisspelt(path, section, sections)),
     ...repeated.map(({ name, line }): Problem => {
       const message = `section [${name}] appears twice. Merge the two.`;
@@ -167,24 +167,21 @@ function findUnread(path: string, definitions: readonly Definition[]): Problem[]
 
 function findMissingSections(
   path: string,
-  lines: readonly Line[],
+  sections: readonly Section[],
+  definitions: readonly Definition[],
   misspelt: readonly MisspeltSection[],
 ): Problem[] {
   return REQUIRED_DEFINITIONS.flatMap(({ section, key }): Problem[] => {
-    const start = lines.findIndex(({ text }) => text === `[${section}]`);
-    const opening = lines[start];
+    const opening = sections.find(({ name }) => name === section);
     if (opening === undefined && misspelt.some(({ meant }) => meant === section)) return [];
     if (opening === undefined) {
       const message = `section [${section}] is missing. Casbin needs it: add it.`;
       return [{ code: 'MODEL_SECTION_MISSING', at: `${path}:1:1`, message }];
     }
-    const rest = lines.slice(start + 1);
-    const end = rest.findIndex(({ text }) => SECTION.test(text));
-    const definitions = end === -1 ? rest : rest.slice(0, end);
-    const names = definitions.flatMap(({ text }) => definedBy(text) ?? []);
+    const names = definitions.filter((one) => one.section === section).map((one) => one.key);
     if (names.includes(key)) return [];
     const message = describeMissingDefinition(section, key, names);
-    return [{ code: 'MODEL_SECTION_MISSING', at: placeOf(path, opening), message }];
+    return [{ code: 'MODEL_SECTION_MISSING', at: placeOf(path, opening.line), message }];
   });
 }
 

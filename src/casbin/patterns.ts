@@ -1,4 +1,5 @@
 import { FunctionMap, type Model, Util } from 'casbin';
+import { getOrAdd } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
@@ -61,25 +62,20 @@ function expandGlob(pattern: string): string {
 
 /** Finds patterns of the definition and of the matchers that may block the process forever. */
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
-  const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
-  const [inMatchers, inRules] = [literalPatterns(model), patternsOf(model, rules)];
-  const written = await findHanging(inMatchers);
-  const stated = await findHanging(inRules);
+  const patterns = [...literalPatterns(model), ...patternsOf(model, rules)];
+  const describe = ({ text, rule }: Pattern<DefinedRule | null>) =>
+    `pattern ${formatText(text)}${rule === null ? ' of a matcher' : ''}`;
+  const hanging = await findHanging(patterns);
   return [
-    ...[...inMatchers, ...inRules].flatMap(({ name, text, rule }): Problem[] => {
-      const reason = findEndlessLoop(name, text);
+    ...patterns.flatMap((pattern): Problem[] => {
+      const reason = findEndlessLoop(pattern.name, pattern.text);
       if (reason === null) return [];
-      const what = `pattern ${formatText(text)}${rule === null ? ' of a matcher' : ''}`;
-      const message = `Casbin never finishes reading ${what}: ${reason}. ${ENDLESS_REMEDY}.`;
-      return [{ code: 'PATTERN_ENDLESS', at: rule?.at ?? 'model', message }];
+      const message = `Casbin never finishes reading ${describe(pattern)}: ${reason}. ${ENDLESS_REMEDY}.`;
+      return [{ code: 'PATTERN_ENDLESS', at: pattern.rule?.at ?? 'model', message }];
     }),
-    ...written.map(({ text }): Problem => {
-      const message = `pattern ${formatText(text)} of a matcher may take for ever to compare with a text that almost matches. ${advice}`;
-      return { code: 'PATTERN_BACKTRACKS', at: 'model', message };
-    }),
-    ...stated.map(({ text, rule }): Problem => {
-      const message = `pattern ${formatText(text)} may take for ever to compare with a text that almost matches. ${advice}`;
-      return { code: 'PATTERN_BACKTRACKS', at: rule.at, message };
+    ...hanging.map((pattern): Problem => {
+      const message = `${describe(pattern)} may take for ever to compare with a text that almost matches. Rewrite it so that a repeated part can match a text in one way only.`;
+      return { code: 'PATTERN_BACKTRACKS', at: pattern.rule?.at ?? 'model', message };
     }),
   ];
 }
@@ -250,9 +246,7 @@ async function findHanging<P extends Pattern<unknown>>(patterns: readonly P[]): 
   const known = new Map<string, boolean>();
   return repeating.filter(({ name, text }) => {
     const expression = expressionOf(name, text);
-    const hangs = known.get(expression) ?? repeatedGroups(expression).some((group) => !isSafe(group));
-    known.set(expression, hangs);
-    return hangs;
+    return getOrAdd(known, expression, () => repeatedGroups(expression).some((group) => !isSafe(group)));
   });
 
   /** Checks each group alone: the rest of the pattern adds no exponential time, and such patterns are common. */

@@ -1,3 +1,4 @@
+import { addTo } from '../collections.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -116,8 +117,7 @@ export class FaultyRows {
   add(id: RowId, describe: () => string): void {
     this.ids.push(id);
     if (this.ids.length > SHOWN_ROWS) return;
-    const fault = describe();
-    this.#shownByFault.set(fault, [...(this.#shownByFault.get(fault) ?? []), id]);
+    addTo(this.#shownByFault, describe(), id);
   }
 
   /** As in `id 1, 2: rule is null; id 3: rule has no values; and 4 more`. */

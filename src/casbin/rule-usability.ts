@@ -2,7 +2,6 @@ import { type Model, Util } from 'casbin';
 import type { Problem } from '../errors.ts';
 import { type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
-import { reasonOf } from '../text.ts';
 import { faultFinder } from './calls.ts';
 import { asWritten, collectNames, findParseFault } from './matcher.ts';
 import { textsOf, tokensOf, valueTokensOf } from './model.ts';
@@ -52,21 +51,14 @@ function describeCondition(text: string, tokens: readonly string[]): string | nu
 
 function findConditionFault(text: string, tokens: readonly string[]): string | null {
   const condition = Util.escapeAssertion(text);
+  if (/^[(\s)]*$/.test(condition)) return 'for which Casbin throws: it is empty';
   // Casbin puts it in parentheses into the matcher. Without them, the reason counts characters as they are written.
-  const unparsed = explainUnparsed(`(${condition})`);
-  if (unparsed !== null) return `for which Casbin throws: ${explainUnparsed(condition) ?? unparsed}`;
-  const unknown = collectNames(`(${condition})`).values.find((name) => !tokens.includes(name));
+  const unparsed = findParseFault(`(${condition})`);
+  if (unparsed !== null) return `for which Casbin throws: ${findParseFault(condition) ?? unparsed}`;
+  const unknown = collectNames(`(${condition})`).find((name) => !tokens.includes(name));
   return unknown === undefined
     ? null
     : `which uses "${asWritten(unknown)}", and the model does not define it, so Casbin takes it for nothing`;
-}
-
-function explainUnparsed(condition: string): string | null {
-  try {
-    return /^[(\s)]*$/.test(condition) ? 'it is empty' : findParseFault(condition);
-  } catch (error) {
-    return reasonOf(error);
-  }
 }
 
 /** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */

@@ -1,6 +1,7 @@
 import type { Enforcer } from 'casbin';
 import type { Problem } from '../errors.ts';
-import type { DomainPolicyDefinition, PolicyDefinition, RoleDefinition } from '../policy/definition.ts';
+import { permissionNames } from '../policy/check.ts';
+import type { DomainPolicyDefinition, PolicyDefinition } from '../policy/definition.ts';
 import { formatText } from '../policy/rule.ts';
 
 /**
@@ -65,26 +66,14 @@ export function checkPermission(
       : 'a permission is a resource and an action, and nothing else.';
     return [{ code: 'OPTION_INVALID', at, message }];
   }
-  const known = typeof policy === 'object' && policy !== null ? namesOf(policy) : null;
+  const known = typeof policy === 'object' && policy !== null ? permissionNames(policy) : null;
   return (['resource', 'action'] as const).flatMap((part, index): Problem[] => {
     const given: unknown = permission[index];
     if (typeof given !== 'string' || given === '') {
       return [{ code: 'OPTION_INVALID', at, message: `the ${part} must be a string that is not empty.` }];
     }
-    if (known === null || known[index]?.has(given)) return [];
-    const names = [...(known[index] ?? [])].join(', ');
-    const message = `the policy has no ${part} ${formatText(given)}. It has ${names}.`;
+    if (known === null || known[part].has(given)) return [];
+    const message = `the policy has no ${part} ${formatText(given)}. It has ${[...known[part]].join(', ')}.`;
     return [{ code: 'REQUEST_NAME_UNKNOWN', at, message }];
   });
-}
-
-/** The resources and the actions of a definition; null if any names are allowed. */
-function namesOf({ roles, domains, rules }: PolicyDefinition): readonly Set<string>[] | null {
-  if (rules !== undefined) return null;
-  const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });
-  const permissions = defined.flatMap((role) => Object.entries(role.permissions ?? {}));
-  return [
-    new Set(permissions.map(([resource]) => resource)),
-    new Set(permissions.flatMap(([, actions]) => actions ?? [])),
-  ];
 }

@@ -6,7 +6,7 @@ import { compilePolicy } from '../policy/compile.ts';
 import { policyToCsv } from '../policy/csv.ts';
 import type { DomainPolicyDefinition, PolicyDefinition, Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
+import { policyToTypeScript, policyToYaml, printText } from '../policy/write-definition.ts';
 import { decideAll } from '../verification/decide.ts';
 import { readParts } from '../verification/parts.ts';
 import type { Project } from './project.ts';
@@ -178,11 +178,7 @@ export default defineConfig({${optionLine('model', model)}
 }
 
 function optionLine(name: string, value: string | null): string {
-  return value === null ? '' : `\n  ${name}: ${quote(value)},`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
+  return value === null ? '' : `\n  ${name}: ${printText(value)},`;
 }
 
 /** The scripts for package.json. */

@@ -19,6 +19,7 @@ import {
   findUnfollowed,
   findUnknownNames,
   findUnstorable,
+  listRequests,
 } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
@@ -161,13 +162,10 @@ export function withoutExplained(
 ): Problem[] {
   const told = new Set(problems.map(({ at }) => at));
   const explained = new Set(
-    (['allow', 'deny', 'never', 'samples'] as const).flatMap((kind) =>
-      (definition[kind] ?? []).flatMap((request, index) => {
-        const place = placeIn(definition, kind, index);
-        const inside = request.map((_, position) => placeIn(definition, kind, index, position));
-        return [place, ...inside].some((one) => told.has(one)) ? [place] : [];
-      }),
-    ),
+    listRequests(definition, 'allow', 'deny', 'never', 'samples').flatMap(({ kind, request, index, at }) => {
+      const inside = request.map((_, position) => placeIn(definition, kind, index, position));
+      return [at, ...inside].some((one) => told.has(one)) ? [at] : [];
+    }),
   );
   return contradictions.filter(({ at }) => !explained.has(at));
 }

@@ -88,29 +88,26 @@ function describeVersions({ ownership }: ResolvedOptions, live: LivePage | null)
 /** The same without the names of users and of those who granted something. */
 export function withoutUsers(data: PageData): PageData {
   const { verification, matrix } = data;
-  const drift = verification?.drift.map(withoutNames) ?? [];
-  const keptAway = verification?.keptAway.map((away) => ({ ...away, actor: null, reason: null })) ?? [];
-  // A link to a retired role, or by a former name, belongs to a user.
-  const left = verification?.left.filter(([ptype = '']) => !ptype.startsWith('g')) ?? [];
-  const links = (verification?.left.length ?? 0) - left.length;
   const roles = new Set(matrix.roles.map(({ name }) => name));
-  const integrity = verification?.integrity.map((finding) => withoutUser(finding, roles)) ?? [];
   return {
     ...data,
     matrix: { ...matrix, users: [], grants: [], granted: {} },
-    verification:
-      verification === null
-        ? null
-        : {
-            ...verification,
-            drift,
-            keptAway,
-            left,
-            integrity,
-            leftOmitted: verification.leftOmitted + links,
-          },
+    verification: verification && reportWithoutUsers(verification, roles),
     omitted: { ...data.omitted, users: 0 },
     notes: [...data.notes, 'Users are not named on this page.'],
+  };
+}
+
+function reportWithoutUsers(report: VerificationReport, roles: ReadonlySet<string>): VerificationReport {
+  // A link to a retired role, or by a former name, belongs to a user.
+  const left = report.left.filter(([ptype = '']) => !ptype.startsWith('g'));
+  return {
+    ...report,
+    drift: report.drift.map(withoutNames),
+    keptAway: report.keptAway.map((away) => ({ ...away, actor: null, reason: null })),
+    left,
+    leftOmitted: report.leftOmitted + report.left.length - left.length,
+    integrity: report.integrity.map((finding) => withoutUser(finding, roles)),
   };
 }
 

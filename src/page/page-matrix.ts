@@ -4,6 +4,7 @@ import type { Request } from '../policy/definition.ts';
 import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from '../verification/decide.ts';
 import { mergeSorted } from '../verification/expectations.ts';
 import { readParts, subjectPosition } from '../verification/parts.ts';
+import { decideUnmatched } from '../verification/promises.ts';
 import { Matrix, withoutRepetition } from '../verification/request-matrix.ts';
 import { derivePermissions, NO_ROLE } from '../verification/requests.ts';
 import { subjectNames } from '../verification/user-links.ts';
@@ -36,7 +37,7 @@ export async function decidePageMatrix(
 ): Promise<DecidedPage> {
   const { model, configureEnforcer, rules, defined } = policy;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = subjectPosition(model, 'r');
+  const subjectAt = subjectPosition(model);
   const [names, permissions] = [collectSubjectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
   const matrix = new Matrix(subjectAt, [
     { subjects: names.slice(0, limits.roles), permissions: permissions.slice(0, limits.permissions) },
@@ -88,8 +89,6 @@ interface DecidedRows {
   readonly unmatched: Answer;
 }
 
-const UNMATCHED: Answer = { allowed: false, rule: [], error: null };
-
 /** @param others numbers of requests that are to be decided too, ascending */
 async function decideRows(
   matrix: Matrix,
@@ -114,10 +113,8 @@ async function decideRows(
     (number) => matrix.requestAt(number),
     (number, answer) => answers.set(number, answer),
   );
-  // Without an index, all requests are decided one by one.
-  const asked = matrix.size === 0 ? [] : matrix.requestAt(0).map(() => NO_ROLE);
-  const unmatched = decider.index === null || asked.length === 0 ? UNMATCHED : await decider.decide(asked);
-  return { answers, end, unmatched };
+  const allowed = (await decideUnmatched(matrix, decider)) === 'allow';
+  return { answers, end, unmatched: { allowed, rule: [], error: null } };
 }
 
 /** The subjects of the definition first; the last one is a subject without a role. */

@@ -1,5 +1,5 @@
 import { explainAway } from '../render/ownership.ts';
-import { count, policyLine } from '../render/phrases.ts';
+import { count, countDrift, countFailures, policyLine } from '../render/phrases.ts';
 import type {
   DriftFinding,
   KeptAwayRule,
@@ -26,12 +26,17 @@ export function renderResult({ verification, source, matrix, omitted, warnings }
             'decisions verified',
             `${verification.allowed.toLocaleString('en-US')} allowed`,
           ),
-          tile(failuresOf(verification), 'failures', null, failuresOf(verification) > 0 ? 'bad' : 'good'),
           tile(
-            driftOf(verification),
+            countFailures(verification),
+            'failures',
+            null,
+            countFailures(verification) > 0 ? 'bad' : 'good',
+          ),
+          tile(
+            countDrift(verification),
             'beyond the definition',
             null,
-            driftOf(verification) > 0 ? 'odd' : 'good',
+            countDrift(verification) > 0 ? 'odd' : 'good',
           ),
           tile(source.rules, 'rules stored', users > 0 ? count(users, 'user') : null),
         ];
@@ -46,18 +51,8 @@ function describeVerdict(verification: VerificationReport | null): { mood: Mood;
   if (verification === null)
     return { mood: 'plain', text: 'The policy as it is defined, without a database' };
   if (!verification.ok) return { mood: 'bad', text: 'The database does not decide as defined' };
-  if (driftOf(verification) === 0) return { mood: 'good', text: 'The database decides as defined' };
+  if (countDrift(verification) === 0) return { mood: 'good', text: 'The database decides as defined' };
   return { mood: 'odd', text: 'The database decides as defined, and has more than that' };
-}
-
-function failuresOf({ failures, omitted, integrity }: VerificationReport): number {
-  return (
-    failures.length + omitted.failures + integrity.filter(({ severity }) => severity === 'failure').length
-  );
-}
-
-function driftOf({ drift, omitted }: VerificationReport): number {
-  return drift.length + omitted.drift;
 }
 
 function tile(amount: number, label: string, more: string | null = null, mood: Mood = 'plain'): Markup {

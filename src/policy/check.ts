@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { nearestFinder } from '../nearest-name.ts';
 import { type DefinedRule, isRepeated } from './compile.ts';
-import type { PolicyDefinition, Request, RoleDefinition } from './definition.ts';
+import type { ListedKind, PolicyDefinition, Request, RoleDefinition } from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
@@ -215,29 +215,34 @@ function formatPath(path: readonly string[]): string {
   return roles.join(' → ');
 }
 
+/** The requests in these parts of a definition, and where they are written. */
+export function listRequests<Kind extends ListedKind>(definition: PolicyDefinition, ...kinds: Kind[]) {
+  return kinds.flatMap((kind) => {
+    const requests: readonly Request[] = definition[kind] ?? [];
+    return requests.map((request, index) => ({ kind, request, index, at: placeIn(definition, kind, index) }));
+  });
+}
+
 /** Requests that are listed both as allowed and as denied. */
 export function findConflicts(definition: PolicyDefinition): Problem[] {
-  const { allow = [] } = definition;
-  const allowed = new Map(allow.map((request, index) => [JSON.stringify(request), index]));
-  return (['deny', 'never'] as const).flatMap((kind) =>
-    (definition[kind] ?? []).flatMap((request, index): Problem[] => {
-      const other = allowed.get(JSON.stringify(request));
-      if (other === undefined) return [];
-      const at = placeIn(definition, kind, index);
-      const message = `"${request.map(formatValue).join(', ')}" is listed under ${kind}, and under allow at ${placeIn(definition, 'allow', other)}. Remove it from one of them.`;
-      return [{ code: 'EXPECTATION_CONFLICT', at, message }];
-    }),
+  const allowed = new Map(
+    listRequests(definition, 'allow').map(({ request, at }) => [JSON.stringify(request), at]),
   );
+  return listRequests(definition, 'deny', 'never').flatMap(({ kind, request, at }): Problem[] => {
+    const other = allowed.get(JSON.stringify(request));
+    if (other === undefined) return [];
+    const message = `"${request.map(formatValue).join(', ')}" is listed under ${kind}, and under allow at ${other}. Remove it from one of them.`;
+    return [{ code: 'EXPECTATION_CONFLICT', at, message }];
+  });
 }
 
 /** Requests that a definition lists with more or fewer values than requests of the model have. */
 export function findMisfitRequests(definition: PolicyDefinition, tokens: readonly string[]): Problem[] {
-  return (['allow', 'deny', 'never', 'samples'] as const).flatMap((kind) =>
-    (definition[kind] ?? []).flatMap((request, index): Problem[] => {
-      const misfit = describeMisfitRequest(request, tokens);
-      if (misfit === null) return [];
-      return [{ code: 'OPTION_INVALID', at: placeIn(definition, kind, index), message: misfit }];
-    }),
+  return listRequests(definition, 'allow', 'deny', 'never', 'samples').flatMap(
+    ({ request, at }): Problem[] => {
+      const message = describeMisfitRequest(request, tokens);
+      return message === null ? [] : [{ code: 'OPTION_INVALID', at, message }];
+    },
   );
 }
 
@@ -252,20 +257,18 @@ export function describeMisfitRequest(request: Request, tokens: readonly string[
  * argument of `definePolicy`; this finds them in files. A misspelt request is denied, so its `never` proves nothing.
  */
 export function findUnknownNames(definition: PolicyDefinition): Problem[] {
-  const { domains, rules } = definition;
+  const { domains } = definition;
   const roles = definition.roles ?? domains?.roles;
-  if (roles === undefined || rules !== undefined) return [];
-  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (definition[kind] ?? []).map((request, index) => ({ kind, index, request })),
-  );
+  const permitted = permissionNames(definition);
+  if (roles === undefined || permitted === null) return [];
+  const requests = listRequests(definition, 'allow', 'deny', 'never');
   if (requests.length === 0) return [];
-  const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
   const findName = nearestFinder();
   const known = [
     { what: 'role', names: new Set(Object.keys(roles)) },
     ...(domains === undefined ? [] : [{ what: 'tenant', names: new Set(domains.tenants) }]),
-    { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
-    { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
+    { what: 'resource', names: permitted.resource },
+    { what: 'action', names: permitted.action },
   ];
   // One with more or fewer values has a problem already, and its names are in other places.
   const fitting = requests.filter(({ request }) => request.length === known.length);
@@ -279,4 +282,15 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
       return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
     }),
   );
+}
+
+/** The resources and the actions that the roles of a definition have; null where raw rules may have any names. */
+export function permissionNames({ roles, domains, rules }: PolicyDefinition) {
+  if (rules !== undefined) return null;
+  const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });
+  const permissions = defined.flatMap((role) => Object.entries(role.permissions ?? {}));
+  return {
+    resource: new Set(permissions.map(([resource]) => resource)),
+    action: new Set(permissions.flatMap(([, actions = []]) => actions)),
+  };
 }

@@ -18,14 +18,16 @@ const role = fields(
   'must be an object with inherits and permissions',
 );
 const rule = v.pipe(list, v.minLength(2, 'must be two strings or more: a ptype and its values'));
-const requests = v.array(
+/** Requests, each as the list of its values. */
+export const requestList = v.array(
   v.pipe(list, v.minLength(1, 'must be one string or more: the values of a request')),
   'must be a list of requests',
 );
 
 const roles = dictionary(role, 'must be an object of role → definition');
 
-const ruleList = unlessFine(isRuleList, v.array(rule, 'must be a list of rules'));
+/** Rules, each as a list: the ptype and its values. */
+export const ruleList = unlessFine(isRuleList, v.array(rule, 'must be a list of rules'));
 const retiredRole = fields(
   { reassign: v.optional(text) },
   'must be an object: {}, or one with reassign and a role',
@@ -41,10 +43,10 @@ const entries = {
   roles: v.optional(roles),
   domains: v.optional(fields({ roles, tenants: nameList }, 'must be an object with roles and tenants')),
   rules: v.optional(ruleList),
-  allow: v.optional(requests),
-  deny: v.optional(requests),
-  never: v.optional(requests),
-  samples: v.optional(requests),
+  allow: v.optional(requestList),
+  deny: v.optional(requestList),
+  never: v.optional(requestList),
+  samples: v.optional(requestList),
   version: v.optional(wholeNumber),
   retired: v.optional(
     fields(

@@ -194,6 +194,12 @@ export function definePolicy(definition: object): object {
 export type Request = readonly string[];
 
 /**
+ * A part of the definition that lists requests. Of `samples`, its own decision is the expected one. `never` is an
+ * invariant: the request must be denied even if an administrator grants it.
+ */
+export type ListedKind = 'samples' | 'allow' | 'deny' | 'never';
+
+/**
  * An application names its policy here once, so that a misspelt name at a route or in a test does not compile.
  * Otherwise a misspelt request would be denied, and the test would pass for the wrong reason. All entries export the
  * same interface.

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
 import { explainUnreadable } from '../text.ts';
 import type { Request } from './definition.ts';
-import { PARTS } from './definition-shape.ts';
+import { PARTS, requestList, ruleList } from './definition-shape.ts';
 import { fields, findMisshapenPlaces } from './issues.ts';
 import { findPlace } from './place.ts';
 import { parseFile } from './policy-file.ts';
@@ -35,19 +35,8 @@ export interface LoadedExpectations {
 }
 
 const text = v.string('must be a string: quote it');
-const requests = v.optional(
-  v.array(
-    v.pipe(v.array(text, 'must be a list of strings'), v.minLength(1, 'must be the values of a request')),
-    'must be a list of requests',
-  ),
-);
-const rules = v.optional(
-  v.array(
-    v.pipe(v.array(text, 'must be a list of strings'), v.minLength(2, 'must be a ptype and its values')),
-    'must be a list of rules',
-  ),
-);
-const entries = { given: rules, allow: requests, deny: requests };
+const requests = v.optional(requestList);
+const entries = { given: v.optional(ruleList), allow: requests, deny: requests };
 const fileShape = fields(
   {
     ...entries,

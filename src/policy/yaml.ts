@@ -120,10 +120,7 @@ class ValueBuilder {
     const keys = new Set<unknown>();
     for (const pair of items) {
       const key = this.#keyOf(pair);
-      if (keys.has(key)) {
-        const message = 'duplicate key. Remove one of them.';
-        this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
-      }
+      if (keys.has(key)) this.#report(pair.key, 'duplicate key. Remove one of them.');
       keys.add(key);
     }
   }
@@ -156,20 +153,22 @@ class ValueBuilder {
   #mergedEntries(source: unknown): Iterable<[unknown, Pair]> {
     const map = this.#sourceOf(source);
     if (isMap(map)) return this.#entriesOf(map);
-    const message = 'only a map can be merged. Give a map, or an alias of a map.';
-    this.problems.push(syntaxProblem(this.#placeOf(source), message));
+    this.#report(source, 'only a map can be merged. Give a map, or an alias of a map.');
     return [];
   }
 
   #nameOf(key: unknown, pair: Pair): string {
     if (typeof key === 'string') return key;
-    const message = `the key ${String(key)} must be a string: quote it.`;
-    this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
+    this.#report(pair.key, `the key ${String(key)} must be a string: quote it.`);
     return String(key);
   }
 
   #sourceOf(given: unknown): unknown {
     return isAlias(given) ? this.#sources.get(given) : given;
+  }
+
+  #report(node: unknown, message: string): void {
+    this.problems.push(syntaxProblem(this.#placeOf(node), message));
   }
 
   #placeOf(node: unknown): string {

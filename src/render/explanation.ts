@@ -1,6 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
-import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
+import type { ClosestRule } from '../verification/closest-rules.ts';
+import type { DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
 import { type Colors, describeOrigin, paint, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 

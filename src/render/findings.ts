@@ -28,22 +28,9 @@ export function renderFailures(report: VerificationReport): string {
       [{ title: 'rule' }],
       (failure) => [failure.rule ? policyLine(failure.rule) : failure.message],
     ),
-    ...renderDecisions(
-      of('decision'),
-      (total) => `${count(total, 'request is', 'requests are')} not decided as expected:`,
-    ),
-    ...renderDecisions(
-      of('never'),
-      (total) => `${count(total, 'request is', 'requests are')} allowed and must never be:`,
-    ),
-    ...renderDecisions(
-      of('drift'),
-      (total) => `${count(total, 'request is', 'requests are')} decided differently than defined:`,
-    ),
-    ...renderAddedRules(
-      of('drift'),
-      (total) => `${count(total, 'stored rule is', 'stored rules are')} not defined:`,
-    ),
+    ...renderDecisions(of('decision'), requestsAre('not decided as expected')),
+    ...renderDecisions(of('never'), requestsAre('allowed and must never be')),
+    ...renderDrift(of('drift')),
     ...renderIntegrity(
       report.integrity.filter((finding) => finding.severity === 'failure'),
       (total) => `${count(total, 'problem')} with stored rules:`,
@@ -90,6 +77,19 @@ interface RequestFinding extends Explanation {
   readonly holders?: Holders | null;
 }
 
+function requestsAre(what: string): Headline {
+  return (total) => `${count(total, 'request is', 'requests are')} ${what}:`;
+}
+
+/** Renders drift: the requests that it decides differently, then the rules. */
+export function renderDrift(findings: readonly RequestFinding[], prefix = ''): string[] {
+  const headline = requestsAre('decided differently than defined');
+  return [
+    ...renderDecisions(findings, (total) => prefix + headline(total)),
+    ...renderAddedRules(findings, prefix),
+  ];
+}
+
 /** Renders the findings about requests: the expected and the actual decision, and why; for drift, who has it. */
 export function renderDecisions(findings: readonly RequestFinding[], headline: Headline): string[] {
   const decisions = findings.filter(({ request }) => request.length > 0);
@@ -115,10 +115,10 @@ export function renderDecisions(findings: readonly RequestFinding[], headline: H
 }
 
 /** Renders the findings about stored rules without a request. Vanished rules are left out. */
-export function renderAddedRules(findings: readonly RequestFinding[], headline: Headline): string[] {
+function renderAddedRules(findings: readonly RequestFinding[], prefix: string): string[] {
   return renderFindings(
     findings.filter(({ request, added }) => request.length === 0 && added.length > 0),
-    headline,
+    (total) => `${prefix}${count(total, 'stored rule is', 'stored rules are')} not defined:`,
     [{ title: 'row', align: 'right' }, { title: 'rule' }, WHO],
     ({ ids, rule, holders }) => [ids.join(', '), policyLine(rule ?? []), holdersLine(holders)],
   );
@@ -131,7 +131,7 @@ function holdersLine(holders: Holders | null | undefined): string {
 }
 
 /** The line above a list, for the number of findings. */
-export type Headline = (total: number) => string;
+type Headline = (total: number) => string;
 
 /** How many findings of one kind are shown; the report itself has all of them. */
 const SHOWN_FINDINGS = 50;

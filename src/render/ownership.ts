@@ -1,7 +1,6 @@
 import type { BootstrapReport, OwnershipReport } from '../bootstrap-report.ts';
-import { escapeControls } from '../text.ts';
 import type { KeptAwayRule, VerificationReport } from '../verification-report.ts';
-import { andMore, count, policyLine } from './phrases.ts';
+import { andMore, count, listBelow, policyLine } from './phrases.ts';
 import { renderTable } from './table.ts';
 
 /** How many rules are shown; the report itself has all of them. */
@@ -16,19 +15,15 @@ export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[
       `The database was bootstrapped with version ${before} of the policy, and this is version ${version}: the policy stays as it is.`,
     ];
   }
-  const changes = listOwnershipChanges(ownership);
   const done = dryRun ? 'Would rename and retire:' : 'Renamed and retired:';
-  if (changes.length === 0) return [];
-  return [[done, ...changes.map((line) => `  ${escapeControls(line)}`)].join('\n')];
+  return listBelow(done, listOwnershipChanges(ownership));
 }
 
 /** Renders what is still stored of retired roles and rules, and by former names. */
 export function renderLeft({ left, leftOmitted }: VerificationReport): string[] {
-  const staying = listShown(left, leftOmitted);
-  if (staying.length === 0) return [];
   const headline =
     'These are stored, though they are retired, or name a retired role, or a renamed one by its former name:';
-  return [[headline, ...staying.map((line) => `  ${escapeControls(line)}`)].join('\n')];
+  return listBelow(headline, listShown(left, leftOmitted));
 }
 
 /** The same as lines of a diff. */

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { formatValue } from '../policy/rule.ts';
-import type { RuleOrigin } from '../verification-report.ts';
+import { escapeControls } from '../text.ts';
+import type { RuleOrigin, VerificationReport } from '../verification-report.ts';
 
 /** Whether to use terminal colours. */
 export interface Colors {
@@ -32,6 +33,24 @@ export function policyLine(values: readonly string[]): string {
 /** What follows a list of which only the first entries are shown; empty if it is whole. */
 export function andMore(all: number, shown: number): string {
   return all > shown ? `\n  … and ${count(all - shown, 'more', 'more')}` : '';
+}
+
+/** A headline and lines below it, as one paragraph; none if there are no lines. */
+export function listBelow(headline: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [];
+  return [[headline, ...lines.map((line) => `  ${escapeControls(line)}`)].join('\n')];
+}
+
+/** How many failures a verification has found, also those that its report does not list. */
+export function countFailures({ failures, omitted, integrity }: VerificationReport): number {
+  return (
+    failures.length + omitted.failures + integrity.filter(({ severity }) => severity === 'failure').length
+  );
+}
+
+/** How many findings of drift, also those that the report does not list. */
+export function countDrift({ drift, omitted }: VerificationReport): number {
+  return drift.length + omitted.drift;
 }
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */

@@ -1,7 +1,7 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import { escapeControls } from '../text.ts';
 import type { VerificationReport } from '../verification-report.ts';
-import { count, type DatabaseLook, paint } from './phrases.ts';
+import { count, countDrift, countFailures, type DatabaseLook, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 
 /** Renders what is installed, a fact a line. No line break at the end. */
@@ -64,17 +64,14 @@ function describeMigrations(status: MigrationStatus | null): string {
 
 function describeDecisions(verification: VerificationReport | null): string {
   if (verification === null) return 'not verified';
-  const { ok, checks, failures, integrity, omitted } = verification;
-  const faults =
-    failures.length + omitted.failures + integrity.filter(({ severity }) => severity === 'failure').length;
-  return ok
-    ? `${count(checks, 'decision')} as defined`
-    : `${count(faults, 'failure')}: casbin-bootstrap verify tells them`;
+  return verification.ok
+    ? `${count(verification.checks, 'decision')} as defined`
+    : `${count(countFailures(verification), 'failure')}: casbin-bootstrap verify tells them`;
 }
 
 function describeDrift(verification: VerificationReport | null): string {
   if (verification === null) return 'not verified';
-  const findings = verification.drift.length + verification.omitted.drift;
+  const findings = countDrift(verification);
   const read = verification.scope.kind === 'part' ? ', of the part that was read' : '';
   return findings === 0
     ? `none${read}`

@@ -1,7 +1,6 @@
 import type { BootstrapReport } from '../bootstrap-report.ts';
-import { escapeControls } from '../text.ts';
 import { renderOwnership } from './ownership.ts';
-import { count, type DatabaseLook, duration, paint } from './phrases.ts';
+import { count, type DatabaseLook, duration, listBelow, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
@@ -29,27 +28,26 @@ function renderOutcome(report: BootstrapReport): string {
 
 /** The guarantees of PostgreSQL that this server does not give. */
 function renderEngine({ engine: { name, limits } }: BootstrapReport): string[] {
-  return limits.length === 0 ? [] : [[`On ${name}:`, ...limits.map((limit) => `  ${limit}`)].join('\n')];
+  return listBelow(`On ${name}:`, limits);
 }
 
 function renderMigrations({ migrations, dryRun }: BootstrapReport): string[] {
-  if (migrations.length === 0) return [];
-  const names = migrations.map((migration) => `  ${escapeControls(migration.name)}`);
-  const verb = dryRun ? 'Would apply' : 'Applied';
-  return [[`${verb} ${count(migrations.length, 'migration')}:`, ...names].join('\n')];
+  const headline = `${dryRun ? 'Would apply' : 'Applied'} ${count(migrations.length, 'migration')}:`;
+  return listBelow(
+    headline,
+    migrations.map(({ name }) => name),
+  );
 }
 
 function renderTakeover({ takeover, dryRun }: BootstrapReport): string[] {
   if (!takeover) return [];
-  const lines = [dryRun ? 'Would take over the existing rule table:' : 'Took over the existing rule table:'];
-  if (takeover.constraintReplaced) {
-    lines.push('  its unique constraint on (rule) is replaced by one on (ptype, rule)');
-  }
-  if (takeover.duplicatesRemoved > 0) {
-    const duplicates = count(takeover.duplicatesRemoved, 'duplicate rule');
-    lines.push(`  ${duplicates} removed, the lowest id of each kept`);
-  }
-  return [lines.join('\n')];
+  const { constraintReplaced, duplicatesRemoved } = takeover;
+  return listBelow(`${dryRun ? 'Would take' : 'Took'} over the existing rule table:`, [
+    ...(constraintReplaced ? ['its unique constraint on (rule) is replaced by one on (ptype, rule)'] : []),
+    ...(duplicatesRemoved > 0
+      ? [`${count(duplicatesRemoved, 'duplicate rule')} removed, the lowest id of each kept`]
+      : []),
+  ]);
 }
 
 function renderSeeders({ seeders, dryRun }: BootstrapReport): string[] {

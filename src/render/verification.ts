@@ -1,8 +1,7 @@
 import { escapeControls } from '../text.ts';
 import type { VerificationFailure, VerificationReport } from '../verification-report.ts';
 import {
-  renderAddedRules,
-  renderDecisions,
+  renderDrift,
   renderFailures,
   renderIntegrity,
   renderOmitted,
@@ -31,10 +30,12 @@ function renderVerdict({ ok, drift, durationMs, scope }: VerificationReport): st
 
 /** What a verification found, each part as a paragraph. */
 export function renderFound(verification: VerificationReport): string[] {
+  const drift = listDrift(verification);
   return [
     ...renderOutcome(verification),
     ...renderScope(verification),
-    ...renderDrift(listDrift(verification)),
+    ...renderDrift(drift.drift, 'Drift: '),
+    ...renderOmitted(drift.omitted, 'finding of drift is', 'findings of drift are'),
     ...renderKeptAway(verification),
     ...renderLeft(verification),
     ...renderWarnings(verification),
@@ -64,20 +65,6 @@ type Drift = Pick<VerificationReport, 'drift'> & { readonly omitted: number };
 function listDrift({ failures, drift, omitted }: VerificationReport): Drift {
   const isStrict = failures.some(({ kind }) => kind === 'drift');
   return isStrict ? { drift: [], omitted: 0 } : { drift, omitted: omitted.drift };
-}
-
-function renderDrift({ drift, omitted }: Drift): string[] {
-  return [
-    ...renderDecisions(
-      drift,
-      (total) => `Drift: ${count(total, 'request is', 'requests are')} decided differently than defined:`,
-    ),
-    ...renderAddedRules(
-      drift,
-      (total) => `Drift: ${count(total, 'stored rule is', 'stored rules are')} not defined:`,
-    ),
-    ...renderOmitted(omitted, 'finding of drift is', 'findings of drift are'),
-  ];
 }
 
 function renderWarnings({ integrity, warnings }: VerificationReport): string[] {

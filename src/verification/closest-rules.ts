@@ -11,16 +11,19 @@ import {
 } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { patternCheck } from '../casbin/patterns.ts';
+import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
-import { formatValue, type Rule } from '../policy/rule.ts';
+import { formatValue, type Rule, toLine } from '../policy/rule.ts';
 
 /** A rule that would have allowed a request without these differences. */
-interface NearMiss {
-  readonly rule: Rule;
+export interface ClosestRule {
+  /** Ptype first. */
+  readonly rule: readonly string[];
+  /** Each as text: `readonly is not user`. */
   readonly differences: readonly string[];
 }
 
-const SHOWN_MISSES = 3;
+const SHOWN_RULES = 3;
 
 /**
  * The rules that differ least from a request, by the conditions of the matcher. Rules that have nothing in common with
@@ -33,7 +36,7 @@ export async function findClosestRules(
   rules: readonly Rule[],
   request: Request,
   evaluate: Evaluate,
-): Promise<NearMiss[]> {
+): Promise<ClosestRule[]> {
   const alternatives = listAlternatives(model);
   const effect = tokensOf(model, 'p').indexOf('eft');
   const holds = conditionTest(model, request, evaluate);
@@ -48,9 +51,9 @@ export async function findClosestRules(
   }
   return closest
     .sort((a, b) => distanceOf(a.failed) - distanceOf(b.failed))
-    .slice(0, SHOWN_MISSES)
+    .slice(0, SHOWN_RULES)
     .map(({ rule, failed }) => ({
-      rule,
+      rule: toLine(rule),
       differences: failed.map((condition) => describeDifference(condition, rule, request)),
     }));
 }
@@ -105,12 +108,11 @@ function conditionTest(model: Model, request: Request, evaluate: Evaluate) {
 function roleTest(model: Model) {
   const known = new Map<string, Promise<boolean>>();
   return (ptype: string, name: string, role: string, domain: string | undefined): Promise<boolean> => {
-    const key = JSON.stringify([ptype, name, role, domain]);
-    const manager = model.model.get('g')?.get(ptype)?.rm;
-    const answer = known.get(key) ?? manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
-    const safe = answer?.catch(() => false) ?? Promise.resolve(false);
-    known.set(key, safe);
-    return safe;
+    return getOrAdd(known, JSON.stringify([ptype, name, role, domain]), async () => {
+      const manager = model.model.get('g')?.get(ptype)?.rm;
+      const answer = manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
+      return answer?.catch(() => false) ?? false;
+    });
   };
 }
 

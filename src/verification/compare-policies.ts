@@ -145,11 +145,11 @@ function explainChanges({ model, before, after }: PolicyPair, changes: readonly 
 
 /** Explains a decision of one policy. Involved rules that the other policy lacks count as added. */
 function explainerBeside(model: Model, rules: readonly Rule[], others: readonly Rule[]) {
-  const explain = explainer(model, rules, new RuleSet(rules));
-  const compare = explainer(model, rules, new RuleSet(others));
+  const explain = explainer(model, rules, new RuleSet(others));
   return (request: Request, answer: Answer): ExplainedDecision => ({
     decision: decisionOf(answer),
-    ...explain(request, answer),
-    added: compare(request, answer).added,
+    // Without them, as the reason would call them undefined.
+    ...explain(request, answer, []),
+    added: explain(request, answer).added,
   });
 }

@@ -27,9 +27,11 @@ const LISTED_DECISIONS = 1_000;
 export interface Comparison {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
+  /** The rules of the definition. */
   readonly defined: RuleSet;
   /** The defined rules that are not stored. */
   readonly missing: readonly Rule[];
+  /** The rules that were read from the database, by id. */
   readonly live: readonly StoredRule[];
   readonly expectations: Expectations;
 }
@@ -105,10 +107,8 @@ export async function compareDecisions(
 }
 
 /** A decision that is not as expected, and its kind. */
-interface Sorted {
+interface Sorted extends Omit<Differing, 'number'> {
   readonly kind: 'never' | 'decision' | 'drift';
-  readonly expectation: Expectation;
-  readonly answer: Answer;
   /** Whether the defined rules alone decide as expected. */
   readonly byAddition: boolean;
 }

@@ -1,6 +1,5 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
-import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Rule, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -22,11 +21,6 @@ export class CoverageMeter {
   readonly #given: readonly Rule[];
   /** How many requests depended on each of the rules. */
   readonly #requests: Uint32Array;
-  readonly #positions = new WeakMap<readonly Rule[], readonly number[]>();
-  /** Requests that follow each other often have the same rule. */
-  readonly #positionOf = rememberLast((values: readonly string[]) =>
-    this.#defined.indexOf({ ptype: 'p', values }),
-  );
   /** The questions that only a role manager can answer, each once. */
   readonly #open = new Map<string, RoleQuestion>();
 
@@ -60,8 +54,8 @@ export class CoverageMeter {
     if (values.length === 0) return;
     const rule = { ptype: 'p', values };
     const { links, open } = this.#findRoute(request, rule);
-    this.#coverAt(this.#positionOf(values));
-    for (const position of this.#positionsOf(links)) this.#coverAt(position);
+    this.#cover(rule);
+    for (const link of links) this.#cover(link);
     if (this.#configureEnforcer === undefined) return;
     for (const question of open) {
       const { ptype, from, to, domains } = question;
@@ -84,21 +78,11 @@ export class CoverageMeter {
   /** Finds the links that only a role manager can tell; a part of measuring. */
   async askRoleManagers(): Promise<void> {
     if (this.#open.size === 0) return;
-    for (const link of await this.#findMatchedLinks()) this.#coverAt(this.#defined.indexOf(link));
+    for (const link of await this.#findMatchedLinks()) this.#cover(link);
   }
 
-  /** Many requests have the very same route. */
-  #positionsOf(links: readonly Rule[]): readonly number[] {
-    if (links.length === 0) return [];
-    let positions = this.#positions.get(links);
-    if (positions === undefined) {
-      positions = links.map((link) => this.#defined.indexOf(link));
-      this.#positions.set(links, positions);
-    }
-    return positions;
-  }
-
-  #coverAt(position: number): void {
+  #cover(rule: Rule): void {
+    const position = this.#defined.indexOf(rule);
     if (position !== -1) this.#requests[position] = (this.#requests[position] ?? 0) + 1;
   }
 

@@ -5,16 +5,16 @@ import { matcherOf, rulesOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
-import { formatRule, type Rule, toLine } from '../policy/rule.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Decision, RowId, RuleOrigin } from '../verification-report.ts';
-import { findClosestRules, findUnknownValues } from './closest-rules.ts';
+import type { Decision, Explanation, RowId, RuleOrigin } from '../verification-report.ts';
+import { type ClosestRule, findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { type Answer, PAST } from './decide.ts';
 import { explainer } from './explain-answer.ts';
 import { loadLinks } from './structure.ts';
 
 /** Why a request is allowed or denied. If no rule matches, it also has the rules that come closest to allowing it. */
-export interface DecisionExplanation {
+export interface DecisionExplanation extends Omit<Explanation, 'reason'> {
   /** The values of the request, in the order of the model's request definition. */
   readonly request: readonly string[];
   /** The names of these values in the model: `sub`, `obj`, `act`. */
@@ -23,14 +23,6 @@ export interface DecisionExplanation {
   readonly decision: Decision;
   /** The decision and its reason as text: `allowed by the rule "p, user, accounts, write"`. */
   readonly answer: string;
-  /** The `p` rule that decided, ptype first; null if no rule decided. */
-  readonly rule: readonly string[] | null;
-  /** The path of roles from the request's subject to the rule's; empty if no roles are involved. */
-  readonly rolePath: readonly string[];
-  /** The ids of the rows of the rule and the role links; empty for a policy that is not stored. */
-  readonly ids: readonly RowId[];
-  /** The rule and the role links that are not in the definition, ptype first. */
-  readonly added: readonly (readonly string[])[];
   /** Who added the rule and the role links, if the rule table has a journal that knows. */
   readonly granted: readonly RuleOrigin[];
   /** If no rule matches: the roles of the subject, and of other values that inherit in this model. */
@@ -39,14 +31,6 @@ export interface DecisionExplanation {
   readonly closest: readonly ClosestRule[];
   /** If no rule matches: values that no rule has, so they are probably misspelt. */
   readonly unknown: readonly string[];
-}
-
-/** A rule that would have allowed a request without these differences. */
-export interface ClosestRule {
-  /** Ptype first. */
-  readonly rule: readonly string[];
-  /** Each as text: `readonly is not user`. */
-  readonly differences: readonly string[];
 }
 
 /** The roles that one value of a request inherits from. */
@@ -138,10 +122,9 @@ async function findWhatIsMissing(
   request: Request,
 ) {
   const model = enforcer.getModel();
-  const closest = await findClosestRules(model, rules, request, evaluator(enforcer, given));
   return {
     roles: listHeldRoles(model, rules, request),
-    closest: closest.map(({ rule, differences }) => ({ rule: toLine(rule), differences })),
+    closest: await findClosestRules(model, rules, request, evaluator(enforcer, given)),
     unknown: findUnknownValues(model, rules, request),
   };
 }

@@ -9,7 +9,7 @@ import { listNames } from '../text.ts';
 import type { DriftFinding, Holders } from '../verification-report.ts';
 import { aboutRule, type DriftingDecision } from './compare.ts';
 import { breathe, paced } from './decide.ts';
-import { subjectOf } from './parts.ts';
+import { subjectLinks, subjectOf, subjectPositions } from './parts.ts';
 
 /** How many undefined rules are listed; the others are only counted. */
 const LISTED_RULES = 10_000;
@@ -102,30 +102,6 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
     const domain = linkDomain(values, lengths.get(ptype));
     return { name: values[0] ?? '', domain: domain === '' ? null : domain };
   };
-}
-
-/** The position of the subject in the rules of a ptype. */
-function subjectPositions(model: Model): (ptype: string) => number {
-  const subject = subjectOf(model);
-  const matcher = matcherOf(model);
-  const called = roleCalls(matcher).find(({ request }) => request === subject)?.policy;
-  const positions = new Map<string, number>();
-  for (const ptype of model.model.get('p')?.keys() ?? []) {
-    const tokens = tokensOf(model, 'p', ptype);
-    const found = [called, subject, 'sub'].map((token) => tokens.indexOf(token ?? '')).find((at) => at >= 0);
-    positions.set(ptype, found ?? 0);
-  }
-  return (ptype) => positions.get(ptype) ?? 0;
-}
-
-/** The role definitions for subjects, without those that are called for other values only. */
-function subjectLinks(model: Model): string[] {
-  const subject = subjectOf(model);
-  const calls = roleCalls(matcherOf(model));
-  return [...(model.model.get('g')?.keys() ?? [])].filter((ptype) => {
-    const own = calls.filter((call) => call.ptype === ptype);
-    return own.length === 0 || own.some(({ request }) => request === subject);
-  });
 }
 
 function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {

@@ -1,4 +1,4 @@
-import type { Request } from '../policy/definition.ts';
+import type { ListedKind, Request } from '../policy/definition.ts';
 import type { Decision } from '../verification-report.ts';
 import { type Answer, type Decider, decisionOf } from './decide.ts';
 import { Matrix } from './request-matrix.ts';
@@ -9,12 +9,6 @@ export interface Expectation {
   readonly expected: Decision;
   readonly kind: 'derived' | ListedKind;
 }
-
-/**
- * A part of the definition that lists requests. Of `samples`, its own decision is the expected one. `never` is an
- * invariant: the request must be denied even if an administrator grants it.
- */
-export type ListedKind = 'samples' | 'allow' | 'deny' | 'never';
 
 /** The decisions of the definition itself on the requests of its matrix. */
 export interface DecidedMatrix {

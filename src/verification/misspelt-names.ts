@@ -1,6 +1,12 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbin/matcher.ts';
+import {
+  collectCalls,
+  collectConjuncts,
+  collectNames,
+  evaluatesRules,
+  roleCalls,
+} from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { findNearest, nearestFinder } from '../nearest-name.ts';
 import type { Request } from '../policy/definition.ts';
@@ -44,14 +50,11 @@ export function findMisspeltRoles(
 
 /** Each role definition that the matcher calls once, and the position of the rules' value that it leads to. */
 function listRolePlaces(model: Model): NamePlace['sources'] {
-  const nodes = walk(parseMatcher(matcherOf(model)));
-  const called = nodes.flatMap((node) => readCall(node)?.name ?? []);
-  if (called.includes('eval')) return [];
+  const matcher = matcherOf(model);
+  if (evaluatesRules(matcher)) return [];
+  const called = collectCalls(matcher).map(({ name }) => name);
   const policyTokens = tokensOf(model, 'p');
-  return nodes.flatMap((node) => {
-    const conjunct = readConjunct(node);
-    if (conjunct?.kind !== 'inherits') return [];
-    const { ptype, policy } = conjunct;
+  return roleCalls(matcher).flatMap(({ ptype, policy }) => {
     const isCalledOnce = called.filter((name) => name === ptype).length === 1;
     return isCalledOnce ? [{ ptype, position: policyTokens.indexOf(policy) }] : [];
   });
@@ -105,13 +108,11 @@ interface NamePlace {
 }
 
 function listPlaces(model: Model, linksAreLiteral: boolean): NamePlace[] {
-  const nodes = walk(parseMatcher(matcherOf(model)));
-  if (nodes.some((node) => readCall(node)?.name === 'eval')) return [];
-  const used = nodes.flatMap((node) => identifier(node) ?? []);
+  const matcher = matcherOf(model);
+  if (evaluatesRules(matcher)) return [];
+  const used = collectNames(matcher);
   const policyTokens = tokensOf(model, 'p');
-  const comparisons = nodes.flatMap((node) => {
-    const conjunct = readConjunct(node);
-    if (conjunct === null) return [];
+  const comparisons = collectConjuncts(matcher).flatMap((conjunct) => {
     const own = { ptype: 'p', position: policyTokens.indexOf(conjunct.policy) };
     if (conjunct.kind === 'equal') return [{ token: conjunct.request, sources: [own] }];
     if (!linksAreLiteral) return [];

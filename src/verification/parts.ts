@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
-import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
+import { otherRoleCalls, patternTokens, roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
-import { addTo } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 
@@ -32,9 +32,32 @@ export function subjectOf(model: Model): string {
   return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0] ?? '';
 }
 
-/** The position of the subject in requests, or in `p` rules, where it is the first value if none has that name. */
-export function subjectPosition(model: Model, section: 'r' | 'p'): number {
-  return Math.max(0, tokensOf(model, section).indexOf(subjectOf(model)));
+/** The position of the subject in requests. */
+export function subjectPosition(model: Model): number {
+  return Math.max(0, tokensOf(model, 'r').indexOf(subjectOf(model)));
+}
+
+/** Creates a function that returns the position of the subject in the rules of a ptype. */
+export function subjectPositions(model: Model): (ptype: string) => number {
+  const subject = subjectOf(model);
+  const called = roleCalls(matcherOf(model)).find(({ request }) => request === subject)?.policy;
+  const positions = new Map<string, number>();
+  for (const ptype of model.model.get('p')?.keys() ?? []) {
+    const tokens = tokensOf(model, 'p', ptype);
+    const found = [called, subject, 'sub'].map((token) => tokens.indexOf(token ?? '')).find((at) => at >= 0);
+    positions.set(ptype, found ?? 0);
+  }
+  return (ptype) => positions.get(ptype) ?? 0;
+}
+
+/** The role definitions that subjects inherit by: all but those for other values only. */
+export function subjectLinks(model: Model): string[] {
+  const subject = subjectOf(model);
+  const calls = roleCalls(matcherOf(model));
+  return [...(model.model.get('g')?.keys() ?? [])].filter((ptype) => {
+    const own = calls.filter((call) => call.ptype === ptype);
+    return own.length === 0 || own.some(({ request }) => request === subject);
+  });
 }
 
 /** The name of the domain in a model's requests: the domain in which subjects inherit, else `dom`; null without one. */
@@ -58,6 +81,9 @@ export function readParts(model: Model): Parts | null {
   if (patternTokens(matcher).some((token) => requestTokens.includes(token))) return null;
   const calls = roleCalls(matcher);
   const domain = domainOf(model);
+  const lengths = ruleLengthsOf(model);
+  const placeOfLinks = (ptype: string) =>
+    domain !== null && (lengths.get(ptype) ?? 0) > 2 ? 'in domain' : 'everywhere';
   const inheriting = [
     ...calls.map(({ request: token, ptype }) => ({ token, ptype, from: 'below' as const })),
     ...otherRoleCalls(matcher).map(({ request: token, ptype }) => ({
@@ -70,21 +96,10 @@ export function readParts(model: Model): Parts | null {
     requestTokens,
     policyTokens,
     subject,
-    roles: readRoleDefinitions(model, calls, subject, domain !== null),
+    roles: new Map(subjectLinks(model).map((ptype) => [ptype, placeOfLinks(ptype)])),
     domain,
     inheriting,
   };
-}
-
-/** All role definitions but those for resources only; subjects and resources may share one. */
-function readRoleDefinitions(model: Model, calls: readonly RoleCall[], subject: string, hasDomains: boolean) {
-  const called = (ptype: string) => calls.filter((call) => call.ptype === ptype);
-  const ofResources = (ptype: string) =>
-    called(ptype).length > 0 && called(ptype).every(({ request }) => request !== subject);
-  const lengths = [...ruleLengthsOf(model)].filter(([ptype]) => ptype.startsWith('g') && !ofResources(ptype));
-  return new Map(
-    lengths.map(([ptype, length]) => [ptype, hasDomains && length > 2 ? 'in domain' : 'everywhere'] as const),
-  );
 }
 
 /** A value other than the subject that inherits: resource roles, with their role definition. */
@@ -101,32 +116,23 @@ export function permissionExpander(
   { inheriting, requestTokens }: Parts,
 ): (permission: Request) => Request[] {
   const others = inheriting.map(({ token, ptype, from }) => {
-    const descendants = collectDescendants(rules, ptype);
-    const all = new Set([...descendants].flatMap(([parent, below]) => [parent, ...below]));
-    const of = (name: string) => (from === 'below' ? descendants.get(name) : all);
+    const children = new Map<string, string[]>();
+    for (const { ptype: own, values } of rules) {
+      const [child = '', parent = ''] = values;
+      if (own === ptype) addTo(children, parent, child);
+    }
+    const all = new Set([...children].flatMap(([parent, own]) => [parent, ...own]));
+    const of = (name: string) => (from === 'below' ? collectAncestors(children, name) : all);
     return { position: requestTokens.indexOf(token), of };
   });
   return (permission) =>
     others.reduce(
       (variants, { position, of }) =>
-        variants.flatMap((variant) => [
-          variant,
-          ...[...(of(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
-        ]),
+        variants.flatMap((variant) => {
+          const own = variant[position] ?? '';
+          const more = [...of(own)].filter((value) => value !== own);
+          return [variant, ...more.map((value) => variant.with(position, value))];
+        }),
       [permission],
     );
-}
-
-function collectDescendants(rules: readonly Rule[], ptype: string): ReadonlyMap<string, ReadonlySet<string>> {
-  const children = new Map<string, string[]>();
-  for (const { ptype: own, values } of rules) {
-    const [child = '', parent = ''] = values;
-    if (own === ptype) addTo(children, parent, child);
-  }
-  const descendants = [...children.keys()].map((parent): [string, Set<string>] => {
-    const below = new Set(children.get(parent));
-    for (const name of below) for (const child of children.get(name) ?? []) below.add(child);
-    return [parent, below];
-  });
-  return new Map(descendants);
 }

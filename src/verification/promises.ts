@@ -2,8 +2,8 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
-import type { PolicyDefinition, Request } from '../policy/definition.ts';
-import { placeIn } from '../policy/place.ts';
+import { listRequests } from '../policy/check.ts';
+import type { ListedKind, PolicyDefinition, Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
@@ -23,7 +23,6 @@ import {
   decidedOf,
   type Expectation,
   Expectations,
-  type ListedKind,
   mergeSorted,
 } from './expectations.ts';
 import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
@@ -49,18 +48,16 @@ export interface Promises {
   decide(report?: ReportDone): Promise<DecidedPromises>;
 }
 
-/** A matrix with up to this many requests is decided as a whole. */
+/** A matrix with up to this many requests is decided as a whole; of a larger one, what rules can match. */
 const DECIDED_WHOLE = 10_000;
-
-/** Of a larger one, what rules can match is decided, and so many of all: what no rule can match has one answer. */
-const SAMPLE_SIZE = 1_000;
 
 /** Rules of a definition, with their places if these are known. */
 type PlacedRules = RuleSet<Rule & { readonly at?: string }>;
 
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  readonly sampleSize?: number;
+  /** Default: 10,000 requests. */
+  readonly decidedWhole?: number;
   /** Whether a listed request that the rules decide differently is a problem, or is left without an expectation. */
   readonly contradicted?: 'told' | 'dropped';
 }
@@ -81,7 +78,7 @@ export async function readPromises(
   model: Model,
   defined: PlacedRules,
   written: PolicyDefinition,
-  { configureEnforcer, sampleSize, contradicted = 'told' }: PromiseOptions,
+  { configureEnforcer, decidedWhole = DECIDED_WHOLE, contradicted = 'told' }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
   const explain = becauseOf(model, defined);
@@ -92,7 +89,10 @@ export async function readPromises(
   const problems: Problem[] = [];
   const listed: Expectation[] = [];
   const answers: Answer[] = [];
-  for await (const { kind, request, at } of paced(listRequests(written))) {
+  for await (const { kind, request: given, at } of paced(
+    listRequests(written, 'samples', 'allow', 'deny', 'never'),
+  )) {
+    const request = [...given];
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
     const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
@@ -111,9 +111,9 @@ export async function readPromises(
       const meter = new CoverageMeter(model, defined, configureEnforcer);
       for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
       const named = matrix.numbersOf(listed.map(({ request }) => request));
-      const samples = sampleOf(matrix, sampleSize ?? sampleSizeFor(matrix));
       let done = 0;
-      const derived = await decideMatrix(matrix, samples, named, decider, (request, answer, number) => {
+      const numbers = matrix.inFastestOrder(matrix.size <= decidedWhole ? null : decider.index);
+      const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
         meter.add(request, answer);
         done = Math.max(done, matrix.placeOf(number));
         report(done, matrix.size);
@@ -128,16 +128,6 @@ export async function readPromises(
   };
 }
 
-function listRequests(written: PolicyDefinition) {
-  return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (written[kind] ?? []).map((request, index) => ({
-      kind,
-      request: [...request],
-      at: placeIn(written, kind, index),
-    })),
-  );
-}
-
 function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: number): Set<string> {
   const values = matrix.valuesAt(position);
   for (const { request } of listed) values.add(request[position] ?? '');
@@ -145,12 +135,12 @@ function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: numb
 }
 
 /**
- * Decides the requests of a matrix that some rule can match, and the samples, but not those that are listed by name.
- * A request that the definition can't decide has no expectation.
+ * Decides requests of a matrix, all that some rule can match among them, but not those that are listed by name. A
+ * request that the definition can't decide has no expectation.
  */
 async function decideMatrix(
   matrix: Matrix,
-  samples: Iterable<number>,
+  numbers: Iterable<number>,
   named: ReadonlySet<number>,
   decider: Decider,
   see: (request: Request, answer: Answer, number: number) => void,
@@ -158,7 +148,6 @@ async function decideMatrix(
   const excluded = new Set(named);
   const allowed: number[] = [];
   const denied: number[] = [];
-  const numbers = eachOnce(matrix.inFastestOrder(decider.index), samples);
   const requestAt = (number: number) => matrix.requestAt(number);
   await decidePaced(decider, without(numbers, named), requestAt, (number, answer, request) => {
     if (answer.error !== null) {
@@ -173,30 +162,12 @@ async function decideMatrix(
   return { ...decided, unmatched: await decideUnmatched(matrix, decider, known) };
 }
 
-function* eachOnce(numbers: Iterable<number>, samples: Iterable<number>): Generator<number, void> {
-  const left = new Set(samples);
-  for (const number of numbers) {
-    left.delete(number);
-    yield number;
-  }
-  yield* left;
-}
-
 function* without(numbers: Iterable<number>, others: ReadonlySet<number>): Generator<number, void> {
   for (const number of numbers) if (!others.has(number)) yield number;
 }
 
 function ascending(numbers: Iterable<number>): Float64Array {
   return Float64Array.from(numbers).sort();
-}
-
-function sampleSizeFor({ size }: Matrix): number {
-  return size <= DECIDED_WHOLE ? size : SAMPLE_SIZE;
-}
-
-function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
-  const count = Math.min(size, sampleSize);
-  for (let index = 0; index < count; index++) yield Math.floor((index * size) / count);
 }
 
 /**

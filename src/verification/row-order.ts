@@ -1,5 +1,3 @@
-import type { Model } from 'casbin';
-import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { effectOf, tokensOf } from '../casbin/model.ts';
 import { SHOWN_ROWS, type StoredRule } from '../casbin/rule-row.ts';
 import { asClient } from '../database/own-queries.ts';
@@ -8,6 +6,7 @@ import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import type { RowId, VerificationFailure, VerificationReport } from '../verification-report.ts';
+import type { Comparison } from './compare.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows it writes no statements, because a person has to read them before they are run. */
@@ -118,13 +117,8 @@ interface RowOrderFailures {
   readonly lacksPriority: boolean;
 }
 
-/** The session and the options of the verification. */
-interface Verified {
-  readonly model: Model;
-  readonly configureEnforcer: ConfigureEnforcer | undefined;
-  readonly defined: RuleSet;
-  readonly live: readonly StoredRule[];
-}
+/** A policy that was verified. */
+type Verified = Pick<Comparison, 'model' | 'configureEnforcer' | 'defined' | 'live'>;
 
 /**
  * Finds out which failures are due to the order of the rows: each of these requests is decided once more with the

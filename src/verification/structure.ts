@@ -43,9 +43,9 @@ export async function checkStructure(
     const tooDeep = isAskable ? await findTooDeep(hierarchy, isFollowedIn(hierarchy)) : [];
     const turned = cycles.length > 0 ? [] : findTurned(hierarchy, declared.get(hierarchyKey(hierarchy)));
     findings.push(
-      ...cycles.map((path) => describeCycle(own, path)),
-      ...tooDeep.map((path) => describeTooDeep(own, path)),
-      ...turned.map((path) => describeTurned(own, path)),
+      ...cycles.map((path) => structureFinding(own, path, describeCycle(path))),
+      ...tooDeep.map((path) => structureFinding(own, path, describeTooDeep(path))),
+      ...turned.map((path) => structureFinding(own, path, describeTurned(path))),
     );
   }
   return findings;
@@ -81,20 +81,17 @@ function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): stri
   );
 }
 
-function describeCycle(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
-  const message = `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
-  return structureFinding(own, path, message);
+function describeCycle(path: readonly string[]): string {
+  return `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
 }
 
-function describeTooDeep(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
+function describeTooDeep(path: readonly string[]): string {
   const links = path.length - 1;
-  const message = `Inheritance over ${links} links, and Casbin silently stops at ${links - 1}: ${path.join(' → ')}. Flatten the hierarchy.`;
-  return structureFinding(own, path, message);
+  return `Inheritance over ${links} links, and Casbin silently stops at ${links - 1}: ${path.join(' → ')}. Flatten the hierarchy.`;
 }
 
-function describeTurned(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
-  const message = `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), but the definition says the opposite. Delete the link that reverses the hierarchy.`;
-  return structureFinding(own, path, message);
+function describeTurned(path: readonly string[]): string {
+  return `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), but the definition says the opposite. Delete the link that reverses the hierarchy.`;
 }
 
 function hierarchyKey({ ptype, domain }: Pick<Hierarchy, 'ptype' | 'domain'>): string {

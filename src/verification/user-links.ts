@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import type { Rule } from '../policy/rule.ts';
-import { readParts, subjectPosition } from './parts.ts';
+import { subjectLinks, subjectPositions } from './parts.ts';
 
 /** A policy, split into its roles and the links of its users. */
 export interface SplitPolicy<R extends Rule> {
@@ -21,11 +21,11 @@ export function splitUserLinks<R extends Rule>(
   rules: readonly R[],
   known: Iterable<string> = [],
 ): SplitPolicy<R> {
-  const links = roleDefinitions(model);
-  const subject = subjectPosition(model, 'p');
+  const links = new Set(subjectLinks(model));
+  const subjectAt = subjectPositions(model);
   const roles = new Set(known);
   for (const { ptype, values } of rules) {
-    if (ptype.startsWith('p')) roles.add(values[subject] ?? '');
+    if (ptype.startsWith('p')) roles.add(values[subjectAt(ptype)] ?? '');
     else if (links.has(ptype)) roles.add(values[1] ?? '');
   }
   const isUserLink = ({ ptype, values }: R) => links.has(ptype) && !roles.has(values[0] ?? '');
@@ -37,17 +37,12 @@ export function splitUserLinks<R extends Rule>(
 
 /** The names that rules permit something, or that are linked to others. */
 export function subjectNames(model: Model, rules: readonly Rule[]): string[] {
-  const links = roleDefinitions(model);
-  const subject = subjectPosition(model, 'p');
+  const links = new Set(subjectLinks(model));
+  const subjectAt = subjectPositions(model);
   return rules.flatMap(({ ptype, values }) => {
-    if (ptype === 'p') return [values[subject] ?? ''];
+    if (ptype === 'p') return [values[subjectAt(ptype)] ?? ''];
     return links.has(ptype) ? values.slice(0, 2) : [];
   });
-}
-
-/** The role definitions that subjects inherit by. */
-function roleDefinitions(model: Model): ReadonlySet<string> {
-  return new Set(readParts(model)?.roles.keys() ?? ['g']);
 }
 
 /** The names that rules link to each other. */

@@ -1,8 +1,6 @@
 import type { Model } from 'casbin';
-import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
 import { textsOf } from '../casbin/model.ts';
-import type { StoredRule } from '../casbin/rule-row.ts';
 import { reachedRules, type Scope } from '../casbin/scope.ts';
 import { formatRule, type Rule, toRule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
@@ -16,24 +14,16 @@ import type {
   VerificationScope,
   VerificationWarning,
 } from '../verification-report.ts';
-import { aboutRule, compareDecisions, describeMissing, noDifferences } from './compare.ts';
+import { aboutRule, type Comparison, compareDecisions, describeMissing, noDifferences } from './compare.ts';
 import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
-import type { Expectations } from './expectations.ts';
 import { checkIntegrity, type VerifiedTable } from './integrity.ts';
 import { checkStructure } from './structure.ts';
 
 /** The definition and the stored policy to compare. */
-export interface Verification {
-  readonly model: Model;
-  readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** The rules of the definition. */
-  readonly defined: RuleSet;
-  readonly expectations: Expectations;
+export interface Verification extends Omit<Comparison, 'missing'> {
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
-  /** The rules that were read from the database, by id. */
-  readonly live: readonly StoredRule[];
   readonly scope: VerificationScope['kind'];
   /** The rules that the expectations can depend on. */
   readonly reach: () => Scope;

@@ -1,13 +1,6 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import {
-  identifier,
-  isRoleDefinition,
-  parseMatcher,
-  readCall,
-  readConjunct,
-  walk,
-} from '../casbin/matcher.ts';
+import { collectConjuncts, collectNames, evaluatesRules, isRoleDefinition } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { formatRule, formatText, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../verification-report.ts';
@@ -135,13 +128,12 @@ function isWildcard(value: string): boolean {
 
 /** The positions of `p` values that the matcher uses only in `r.x == p.y`, or as the name of a role. */
 function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
-  const nodes = walk(parseMatcher(matcherOf(model)));
-  if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
-  const used = nodes.flatMap((node) => identifier(node) ?? []);
-  const compared = nodes.flatMap((node) => {
-    const conjunct = readConjunct(node);
-    return conjunct === null || (conjunct.kind === 'inherits' && !linksAreLiteral) ? [] : [conjunct.policy];
-  });
+  const matcher = matcherOf(model);
+  if (evaluatesRules(matcher)) return new Set();
+  const used = collectNames(matcher);
+  const compared = collectConjuncts(matcher)
+    .filter(({ kind }) => kind === 'equal' || linksAreLiteral)
+    .map(({ policy }) => policy);
   const positions = [...tokensOf(model, 'p').entries()].filter(([, token]) => {
     const uses = used.filter((name) => name === `p_${token}`).length;
     return uses > 0 && uses === compared.filter((name) => name === token).length;

@@ -2,6 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
   asWritten,
+  collectCalls,
   collectNames,
   findParseFault,
   isPlainConjunction,
@@ -116,19 +117,18 @@ describe('what role links may be followed from', () => {
 
 describe('the names of a matcher', () => {
   test('are values and calls, in order; not the names of properties and functions', () => {
-    expect(
-      collectNames('g(r_sub, p_sub) && r_obj.owner == p_obj && r_obj[p_key] in (a, "b") && f() && !c'),
-    ).toEqual({
-      values: ['r_sub', 'p_sub', 'r_obj', 'p_obj', 'r_obj', 'p_key', 'a', 'c'],
-      calls: [
-        { name: 'g', argumentCount: 2 },
-        { name: 'f', argumentCount: 0 },
-      ],
-    });
+    const matcher = 'g(r_sub, p_sub) && r_obj.owner == p_obj && r_obj[p_key] in (a, "b") && f() && !c';
+    const names = ['r_sub', 'p_sub', 'r_obj', 'p_obj', 'r_obj', 'p_key', 'a', 'c'];
+    expect(collectNames(matcher)).toEqual(names);
+    expect(collectCalls(matcher).map(({ name, given }) => [name, given.length])).toEqual([
+      ['g', 2],
+      ['f', 0],
+    ]);
   });
 
   test('of a call on a value are that value and the arguments', () => {
-    expect(collectNames('r_obj.has(p_obj)')).toEqual({ values: ['p_obj', 'r_obj'], calls: [] });
+    expect(collectNames('r_obj.has(p_obj)')).toEqual(['p_obj', 'r_obj']);
+    expect(collectCalls('r_obj.has(p_obj)')).toEqual([]);
   });
 });
 
@@ -136,7 +136,8 @@ test.each([
   [RBAC, null],
   ['r_sub == p_sub r_obj', 'two expressions follow each other without an operator'],
   ['r_sub == p_sub, r_obj', 'two expressions follow each other without an operator'],
-])('what the parser lets pass and Casbin can not use in %s: %s', (matcher, fault) => {
+  ['r_sub == (p_sub', 'Unclosed ( at character 15'],
+])('a matcher that Casbin can not use has a reason: %s: %s', (matcher, fault) => {
   expect(findParseFault(matcher)).toBe(fault);
 });
 

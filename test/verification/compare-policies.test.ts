@@ -50,6 +50,19 @@ test('both policies are decided by enforcers that the application configures', a
   });
 });
 
+test('the rules that are new are those of the path that is shown', async () => {
+  const before = rulesOf(['g, ann, clerk', 'g, clerk, boss']);
+  const { more } = await comparePolicies({
+    ...{ model: newModelFromString(modelText()), configureEnforcer: undefined, listed: [], before },
+    after: [...before, ...rulesOf(['g, ann, boss', 'p, boss, data, read'])],
+  });
+  expect(more.find(({ request }) => request[0] === 'ann')?.after).toMatchObject({
+    rolePath: ['ann', 'clerk', 'boss'],
+    added: [['p', 'boss', 'data', 'read']],
+    reason: 'by "p, boss, data, read", through ann → clerk → boss',
+  });
+});
+
 test('ten thousand changes of each kind are listed, and the rest is counted', async () => {
   const permissions = Array.from({ length: 101 }, (_, n) => `p, role, data${n}, read`);
   const links = Array.from({ length: 99 }, (_, n) => `g, user${n}, role`);

@@ -26,6 +26,18 @@ test('links of users are known also where no requests follow from the rules', ()
   expect(userLinksOf(['p, clerk, data, read', 'g, ann, clerk'], { m })).toEqual(['g, ann, clerk']);
 });
 
+test('the subject of a rule is also found by the call of the role definition', () => {
+  const lines = ['p, data, clerk, read', 'g, clerk, staff', 'g, ann, staff'];
+  const m = 'g(r.sub, p.role) && r.obj == p.obj';
+  expect(userLinksOf(lines, { p: 'obj, role, act', m })).toEqual(['g, ann, staff']);
+});
+
+test('beside patterns too, the matcher tells which links are those of users', () => {
+  const lines = ['p, clerk, data, read', 'g, page, data', 'g2, ann, clerk'];
+  const m = 'g2(r.sub, p.sub) && g(r.obj, p.obj) && keyMatch(r.act, p.act)';
+  expect(userLinksOf(lines, { g: ['g = _, _', 'g2 = _, _'], m })).toEqual(['g2, ann, clerk']);
+});
+
 test('linked names are both ends of links of every role definition, without domains', () => {
   const lines = ['p, clerk, data, read', 'g, ann, clerk, one', 'g2, page, data'];
   expect(linkedNames(rulesOf(lines))).toEqual(['ann', 'clerk', 'page', 'data']);

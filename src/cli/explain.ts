@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
+import { OFFLINE_OPTION, type OfflineFlags, withDatabaseOrDefinition } from './policy-of.ts';
 
 /** Adds `casbin-bootstrap explain`: why a request is allowed or denied. */
 export function addExplainCommand(program: Command, run: RunCommand): void {
@@ -25,7 +25,7 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
 async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
   const { explainDecision } = await import('../index.ts');
   const { listExplanationRemarks, renderExplanation } = await import('../render/explanation.ts');
-  return onGround(context, async ({ pool, where, note }) => {
+  return withDatabaseOrDefinition(context, async ({ pool, where, note }) => {
     const explanation = await explainDecision(pool, request, context.options);
     return {
       document: explanation,

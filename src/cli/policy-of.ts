@@ -18,7 +18,7 @@ export function isOffline({ flags, options, hasDatabase }: CommandContext<Offlin
 }
 
 /** What a command works on. */
-interface Ground {
+interface DatabaseOrDefinition {
   /** Null for the policy as it is defined. */
   readonly pool: PoolLike | null;
   /** Which of the two it is, for people. */
@@ -27,9 +27,9 @@ interface Ground {
 }
 
 /** Works on the database, or on the policy as it is defined. */
-export function onGround<T>(
+export function withDatabaseOrDefinition<T>(
   context: CommandContext<OfflineFlags>,
-  work: (ground: Ground) => Promise<T>,
+  work: (given: DatabaseOrDefinition) => Promise<T>,
 ): Promise<T> {
   if (isOffline(context)) {
     const where = 'Policy: as it is defined, without a database';
@@ -45,5 +45,5 @@ export async function withPolicy<T>(
 ): Promise<T> {
   const { defaultPolicy } = await import('../index.ts');
   const { policy = defaultPolicy } = context.options;
-  return onGround(context, ({ pool }) => work(pool ?? policy ?? {}));
+  return withDatabaseOrDefinition(context, ({ pool }) => work(pool ?? policy ?? {}));
 }

@@ -3,7 +3,7 @@ import type { PageOptions } from '../create-page.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { isOffline, OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags, withDatabaseOrDefinition } from './policy-of.ts';
 import { writeOutput } from './write-output.ts';
 
 interface ReportFlags extends OfflineFlags {
@@ -45,7 +45,7 @@ function writePage(
   file: string,
   options: PageOptions,
 ): Promise<Outcome> {
-  return onGround(context, async ({ pool, where, note }) => {
+  return withDatabaseOrDefinition(context, async ({ pool, where, note }) => {
     const { createPage } = await import('../index.ts');
     const page = await createPage(pool, options);
     await writeOutput('--html', file, page);

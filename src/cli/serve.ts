@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, RunCommand } from './command.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { OFFLINE_OPTION, type OfflineFlags, onGround } from './policy-of.ts';
+import { OFFLINE_OPTION, type OfflineFlags, withDatabaseOrDefinition } from './policy-of.ts';
 
 interface ServeFlags extends OfflineFlags {
   readonly port?: number;
@@ -34,7 +34,7 @@ export function addServeCommand(program: Command, run: RunCommand): void {
 async function serve(context: CommandContext<ServeFlags>): Promise<null> {
   const { servePage } = await import('../index.ts');
   const { flags, options, print } = context;
-  return onGround(context, async ({ pool, where, note }) => {
+  return withDatabaseOrDefinition(context, async ({ pool, where, note }) => {
     const server = await servePage(pool, {
       ...options,
       users: flags.users,

@@ -52,6 +52,12 @@ test('an application does not start with routes whose permissions the policy doe
   });
 });
 
+test('an application does not start with a misspelt word for what becomes of unmarked routes', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const given = { pool, subject: () => 'alice', unmarkedRoutes: 'denied' as never };
+  await expect(start(given)).rejects.toMatchObject({ problems: [{ at: 'unmarkedRoutes' }] });
+});
+
 test('an application that shuts down closes its enforcer', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, { seeders: [] });

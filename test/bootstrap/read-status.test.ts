@@ -97,6 +97,17 @@ describe('the status', () => {
     });
   });
 
+  test('is complete where a rule is missing on purpose', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { policy: { ...POLICY, version: 1, onRevoked: 'keep' as const }, seeders: [] };
+    await bootstrapDatabase(pool, options);
+    await pool.query(`delete from casbin where ptype = 'g'`);
+    await expect(readStatus(pool, options)).resolves.toMatchObject({
+      rules: { defined: 2, stored: 1, missing: 0, extra: 0, keptAway: 1 },
+      isComplete: true,
+    });
+  });
+
   test('is not complete before the first bootstrap with a newer version', async () => {
     const pool = (await createDatabase()).pool();
     const of = (version: number) => ({ policy: { ...POLICY, version }, seeders: [] });

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
@@ -73,6 +81,13 @@ describe('a project without a database', () => {
       { name: 'shop' },
     ]);
     await expect(initProject(folder, null)).resolves.toMatchObject({ created: [], changed: [] });
+  });
+
+  test('gets the tests of its first policy again where they were removed', async () => {
+    const { folder } = await createProject();
+    await initProject(folder, null);
+    rmSync(join(folder, 'policy.test.yaml'));
+    await expect(initProject(folder, null)).resolves.toMatchObject({ created: ['policy.test.yaml'] });
   });
 
   test('gets no tests of another policy than its own, and goes on with its own model', async () => {

@@ -193,6 +193,17 @@ describe('a project without a database', () => {
     );
   });
 
+  test('does not go on with a model beside a configuration that has its own policy', async () => {
+    const { folder } = await createProject(undefined, {
+      'model.conf': 'of something else',
+      'casbin-bootstrap.config.mjs': 'export default {};',
+    });
+    const policy = { roles: { clerk: { permissions: { invoices: ['read'] } } } };
+    const { created, kept, notes } = await initProject(folder, null, {}, { policy });
+    expect({ created, kept }).toEqual({ created: [], kept: ['package.json', 'casbin-bootstrap.config.mjs'] });
+    expect(notes.join()).toContain('Write requests, each as [sub, obj, act],');
+  });
+
   test('goes on with the model, the schema and the table that are given', async () => {
     const domains = readFileSync(domainsModelPath, 'utf8');
     const { folder, read } = await createProject(undefined, { "it's.conf": domains, 'model.conf': 'other' });

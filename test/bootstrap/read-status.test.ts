@@ -104,6 +104,7 @@ describe('the status', () => {
     await pool.query(`delete from casbin where ptype = 'g'`);
     await expect(readStatus(pool, options)).resolves.toMatchObject({
       rules: { defined: 2, stored: 1, missing: 0, extra: 0, keptAway: 1 },
+      verification: { ok: true, keptAway: [{ because: 'vanished' }] },
       isComplete: true,
     });
   });

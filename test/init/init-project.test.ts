@@ -150,6 +150,17 @@ describe('a project without a database', () => {
     expect(policy).toMatchObject({ roles: { viewer: { permissions: { documents: ['read'] } } } });
   });
 
+  test('keeps the module that its configuration imports, as its own policy', async () => {
+    const { folder } = await createProject();
+    const { created } = await initProject(folder, null, { form: 'module' });
+    // What the command has read from the configuration.
+    const policy = { roles: { viewer: { permissions: { documents: ['read'] } } } };
+    const again = await initProject(folder, null, { form: 'module' }, { policy });
+    expect(again.created).toEqual([]);
+    expect(again.kept).toEqual(expect.arrayContaining([...created]));
+    expect(again.notes.join()).not.toContain('has a policy of its own');
+  });
+
   test('gets a note about its migration tool, and the table of its adapter', async () => {
     const { folder, read } = await createProject({
       dependencies: { 'casbin-knex-adapter': '1' },
@@ -196,11 +207,15 @@ describe('a project without a database', () => {
   test('does not go on with a model beside a configuration that has its own policy', async () => {
     const { folder } = await createProject(undefined, {
       'model.conf': 'of something else',
-      'casbin-bootstrap.config.mjs': 'export default {};',
+      'casbin-bootstrap.config.json': '{}',
     });
     const policy = { roles: { clerk: { permissions: { invoices: ['read'] } } } };
     const { created, kept, notes } = await initProject(folder, null, {}, { policy });
-    expect({ created, kept }).toEqual({ created: [], kept: ['package.json', 'casbin-bootstrap.config.mjs'] });
+    expect({ created, kept }).toEqual({
+      created: [],
+      kept: ['package.json', 'casbin-bootstrap.config.json'],
+    });
+    expect(notes.join()).not.toContain('See that it names the policy');
     expect(notes.join()).toContain('Write requests, each as [sub, obj, act],');
   });
 

@@ -7,6 +7,7 @@ import { NODE_FLAGS } from './test/support/node-flags.ts';
 const FAST = [
   'test/*.test.ts',
   'test/{policy,proofs/property,render}/*.test.ts',
+  'test/{express,fastify}/*.test.ts',
   'test/http/access-check.test.ts',
   'test/bootstrap/retry.test.ts',
   'test/casbin/{enforcer,matcher,model,model-lint,model-text,role-calls,rule-row,rule-usability,scope}.test.ts',

@@ -9,7 +9,6 @@ import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
 import { type Inspected, inspectRuleTable } from './inspect-database.ts';
 import { completeOptions, replaceOptions, resolveVerifyOptions } from './options/resolve.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { PageData } from './page/page-data.ts';
 import { readOrigins } from './running/rule-origins.ts';
@@ -64,11 +63,10 @@ async function readDatabase(pool: PoolLike, options: PageOptions): Promise<PageD
 }
 
 async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
-  const given: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
-  const live = await readScope(trx, WHOLE, given);
-  refuseForeignRules(given, live);
-  const newest = await findNewestVersion(trx, given);
-  const whole = await withOwnership((ask) => ask(trx), given, live, newest);
+  const live = await readScope(trx, WHOLE, options);
+  refuseForeignRules(options, live);
+  const newest = await findNewestVersion(trx, options);
+  const whole = await withOwnership((ask) => ask(trx), options, live, newest);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
   const findOrigin = await readOrigins(asClient(trx), whole.ruleTable, null);

@@ -34,8 +34,7 @@ function openBar(stream: Screen): SingleBar {
   return new SingleBar({
     stream,
     format: '{label} [{bar}] {percentage}%, {value} of {total}',
-    formatValue: (value, _options, type) =>
-      type === 'percentage' ? String(value) : value.toLocaleString('en-US'),
+    formatValue: (value) => value.toLocaleString('en-US'),
     barsize: 24,
     clearOnComplete: true,
     // Otherwise cli-progress turns off line wrapping, and it stays off if the process is killed.

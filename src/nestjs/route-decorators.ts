@@ -66,11 +66,13 @@ export function methodsOf(prototype: object): MethodPermissions {
  */
 export function permissionsOfHandler(controller: Controller, handler: Handler): readonly Permission[] {
   const methods = methodsOf(controller.prototype);
-  if (methods.size === 0) return [];
   const names = namesOf(controller.prototype, handler);
-  if (names.length > 0) return names.flatMap((name) => methods.get(name) ?? []);
-  const permissions = permissionsOf(handler);
-  if (permissions.length > 0) return permissions;
+  // Both places have the same list, unless one of them was not marked.
+  const permissions = new Set([
+    ...permissionsOf(handler),
+    ...names.flatMap((name) => methods.get(name) ?? []),
+  ]);
+  if (permissions.size > 0 || names.length > 0 || methods.size === 0) return [...permissions];
   throw new Error(
     `${controller.name} has no method ${handler.name}, so it is unknown which @Requires it has. Something has replaced the method at an instance: replace it at the class, before the application starts.`,
   );

@@ -87,7 +87,7 @@ async function findUsual(
   if (candidates.length > 1) return chooseTable(client, candidates);
   // Another relation may have the name of the table to make. The migration that creates the table refuses that.
   const table = expectTable(choice, schema, engine);
-  const similar = shapes.find((shape) => shape.isReadable && shape.name !== table.name && isSimilar(shape));
+  const similar = shapes.find((shape) => shape.isReadable && isSimilar(shape));
   if (similar !== undefined) refuseSimilar(similar, table, engine);
   return { table, isMissing: true };
 }
@@ -102,9 +102,13 @@ function isSimilar({ columns }: TableShape): boolean {
 function refuseSimilar(shape: TableShape, { name }: RuleTable, engine: Engine): never {
   const found = recognise(shape, { layout: 'columns' }, engine);
   const reasons = found instanceof Misshapen ? found.reasons.join('; ') : '';
+  const wayOut =
+    shape.name === name
+      ? 'rename it'
+      : `name the table that the application reads: table: '${name}', for example`;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `Table ${shape.sql} looks like a rule table, but can't be used as one: ${reasons}. Nothing was changed. If the application reads it, bring it into that shape; else name the table that the application reads: table: '${name}', for example.`,
+    `Table ${shape.sql} looks like a rule table, but can't be used as one: ${reasons}. Nothing was changed. If the application reads it, bring it into that shape; else ${wayOut}.`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { bootstrapDatabase, definePolicy, readStatus } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 
@@ -95,6 +95,38 @@ describe('the status', () => {
       rules: { missing: 0 },
       isComplete: false,
     });
+  });
+
+  test('is complete where a rule is missing on purpose', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { policy: { ...POLICY, version: 1, onRevoked: 'keep' as const }, seeders: [] };
+    await bootstrapDatabase(pool, options);
+    await pool.query(`delete from casbin where ptype = 'g'`);
+    await expect(readStatus(pool, options)).resolves.toMatchObject({
+      rules: { defined: 2, stored: 1, missing: 0, extra: 0, keptAway: 1 },
+      verification: { ok: true, keptAway: [{ because: 'vanished' }] },
+      isComplete: true,
+    });
+  });
+
+  test('may take long to verify, without the server ending its transaction', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    const readSession = async () => {
+      const { rows } = await pool.query<{ query: string }>(`
+        select query from pg_stat_activity
+        where datname = current_database() and state = 'idle in transaction' and query not like 'begin%'`);
+      return rows[0]?.query;
+    };
+    let isKept = false;
+    const configureEnforcer = async () => {
+      if (isKept || (await readSession()) === undefined) return;
+      await vi.waitUntil(async () => (await readSession()) === 'select', { timeout: 30_000, interval: 20 });
+      isKept = true;
+    };
+    const status = readStatus(pool, { policy: POLICY, seeders: [], configureEnforcer });
+    await expect(status).resolves.toMatchObject({ isComplete: true });
+    expect(isKept).toBe(true);
   });
 
   test('is not complete before the first bootstrap with a newer version', async () => {

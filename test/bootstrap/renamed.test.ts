@@ -224,18 +224,20 @@ describe.each(LAYOUTS)('a version that renames roles, on a table of layout $name
   });
 
   test('tells of a rule that was revoked for the new name and that the renamed role had', async () => {
-    const rights = { permissions: { x: ['r', 'w'] } };
-    const { bootstrap, change, stored } = await open({ version: 1, roles: { a: rights, b: rights } });
+    const rights = { permissions: { x: ['r', 'w', 'd'] } };
+    const { pool, bootstrap, change, stored } = await open({ version: 1, roles: { a: rights, b: rights } });
     await change({ revoke: [['b', 'x', 'w']] }, 'ticket 7');
     await change({ revoke: [['a', 'x', 'r']] }, 'ticket 8');
     await change({ revoke: [['b', 'x', 'r']] }, 'ticket 9');
+    // Deleted by hand, which is no revocation: b, x, d.
+    await pool.query(`delete from ${layout.table} where id = 6`);
     const merged: PolicyDefinition = { version: 2, roles: { b: rights }, renamed: { roles: { a: 'b' } } };
     const { logger, lines } = captureLog();
 
     const { verification } = await bootstrap(merged, { logger });
     await bootstrap(merged, { logger });
 
-    expect(await stored()).toEqual(['p b x w']);
+    expect(await stored()).toEqual(['p b x w', 'p b x d']);
     expect(verification.keptAway).toMatchObject([{ rule: ['p', 'b', 'x', 'r'], reason: 'ticket 9' }]);
     expect(linesOf(lines, 'revoked_renamed')).toMatchObject([
       { level: 40, count: 1, rules: [{ rule: 'p, b, x, w', actor: 'root', reason: 'ticket 7' }] },

@@ -62,6 +62,7 @@ describe('the database of a command', () => {
   test.each([
     ['postgres:///shop', { PGHOSTADDR: '192.0.2.1' }, '192.0.2.1'],
     ['postgresql://app:s3cret@/shop?sslmode=disable', { PGHOSTADDR: '::1' }, '::1'],
+    ['postgres://', { PGHOSTADDR: '192.0.2.1' }, '192.0.2.1'],
     ['postgres://?host=', { PGHOSTADDR: '192.0.2.1' }, '192.0.2.1'],
     ['postgres:///shop?port=5432&hostaddr=192.0.2.7', { PGHOSTADDR: '192.0.2.1', PGHOST: 'h' }, '192.0.2.7'],
     ['postgres:///shop', { PGHOSTADDR: '192.0.2.1', PGHOST: 'h' }, 'h'],

@@ -99,6 +99,13 @@ test.skipIf(!hasTerminals).each([
     created: ['casbin-bootstrap.config.mjs', 'model.conf'],
   },
   {
+    key: 'another word',
+    typed: 'not yet\r',
+    code: 0,
+    kept: 'mine',
+    created: ['casbin-bootstrap.config.mjs', 'model.conf'],
+  },
+  {
     key: 'y',
     typed: 'y\r',
     code: 0,

@@ -8,6 +8,7 @@ import { withProgressBar } from '../../src/cli/progress-bar.ts';
 import { createProgressReporter, type ProgressReporter } from '../../src/progress.ts';
 
 const CLEAR_LINE = '\x1b[2K';
+const NO_WRAPPING = '\x1b[?7l';
 const CHILD = fileURLToPath(new URL('../support/children/progress-bar.mjs', import.meta.url));
 const hasPseudoTerminals = /util-linux/.test(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout);
 
@@ -44,6 +45,16 @@ describe('the progress bar', () => {
         'Verifying decisions [============------------] 50%, 100 of 200',
     );
     expect(written.endsWith(CLEAR_LINE)).toBe(true);
+    expect(written, 'a killed process would leave its terminal so').not.toContain(NO_WRAPPING);
+  });
+
+  test.each([
+    ['check', undefined, 'Checking the definition'],
+    ['read', undefined, 'Reading the policy'],
+    ['read', 'providers', 'Looking for providers'],
+  ] as const)('tells what is done: %s, %s', async (step, name, label) => {
+    const { written } = await show(async (progress) => progress.start(step, 4, name)(1));
+    expect(stripVTControlCharacters(written)).toContain(`${label} [`);
   });
 
   test('is cleared before a failure is printed', async () => {

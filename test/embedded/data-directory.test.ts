@@ -105,6 +105,17 @@ test(
   },
 );
 
+test('no file of a creation that was interrupted stays in the next one', STARTS_PGLITE, async () => {
+  const dataDir = await createFolder();
+  await writeFile(join(dataDir, 'casbin-bootstrap.incomplete'), '');
+  await mkdir(join(dataDir, 'base'));
+  await writeFile(join(dataDir, 'base', 'half'), '');
+
+  await query(dataDir, 'select 1');
+  expect(await readdir(dataDir)).not.toContain('casbin-bootstrap.incomplete');
+  expect(await readdir(join(dataDir, 'base'))).not.toContain('half');
+});
+
 test('a folder with other files in it is refused and not changed', async () => {
   const dataDir = await createFolder();
   await writeFile(join(dataDir, 'thesis.txt'), 'do not lose');

@@ -164,6 +164,14 @@ describe('a request', () => {
   });
 });
 
+test('a domain may have any name where roles have none', async () => {
+  const values = 'sub, tenant, obj, act';
+  const matcher = 'g(r.sub, p.sub) && r.tenant == p.tenant && r.obj == p.obj && r.act == p.act';
+  const enforcer = await newEnforcer(model(values, values, '_, _', matcher));
+  await enforcer.addPolicy('alice', 'acme', 'accounts', 'read');
+  expect((await ask(enforcer, WITH_DOMAIN, { user: 'alice', tenant: 'acme' })).refusal).toBeNull();
+});
+
 test.for([undefined, null, false, 0, '', 'route', 'router'])(
   'Express lets nobody in when a function of the application throws %j, which it takes for no error',
   async (thrown) => {
@@ -322,6 +330,15 @@ test('options that can’t be used are refused together', () => {
     expect.objectContaining({ problems: places.map((at) => expect.objectContaining({ at })) }),
   );
 });
+
+test.each([{ enforce: async () => true }, { getModel: plain }])(
+  'what is not an enforcer is refused: %o',
+  (enforcer) => {
+    expect(() => createRequires({ enforcer: enforcer as never, subject: () => 'alice' })).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining({ at: 'enforcer' })] }),
+    );
+  },
+);
 
 test.each(['Bearer realm="ä"', 'Bearer\u0000', 'Bearer\n'])(
   'a challenge that no header can hold is refused: %j',

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
@@ -75,6 +83,13 @@ describe('a project without a database', () => {
     await expect(initProject(folder, null)).resolves.toMatchObject({ created: [], changed: [] });
   });
 
+  test('gets the tests of its first policy again where they were removed', async () => {
+    const { folder } = await createProject();
+    await initProject(folder, null);
+    rmSync(join(folder, 'policy.test.yaml'));
+    await expect(initProject(folder, null)).resolves.toMatchObject({ created: ['policy.test.yaml'] });
+  });
+
   test('gets no tests of another policy than its own, and goes on with its own model', async () => {
     const { folder, read } = await createProject(undefined, {
       'policy.yaml': 'roles: { clerk: { permissions: { invoices: [read] } } }',
@@ -135,6 +150,17 @@ describe('a project without a database', () => {
     expect(policy).toMatchObject({ roles: { viewer: { permissions: { documents: ['read'] } } } });
   });
 
+  test('keeps the module that its configuration imports, as its own policy', async () => {
+    const { folder } = await createProject();
+    const { created } = await initProject(folder, null, { form: 'module' });
+    // What the command has read from the configuration.
+    const policy = { roles: { viewer: { permissions: { documents: ['read'] } } } };
+    const again = await initProject(folder, null, { form: 'module' }, { policy });
+    expect(again.created).toEqual([]);
+    expect(again.kept).toEqual(expect.arrayContaining([...created]));
+    expect(again.notes.join()).not.toContain('has a policy of its own');
+  });
+
   test('gets a note about its migration tool, and the table of its adapter', async () => {
     const { folder, read } = await createProject({
       dependencies: { 'casbin-knex-adapter': '1' },
@@ -176,6 +202,21 @@ describe('a project without a database', () => {
     expect(report.notes).toContain(
       `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
     );
+  });
+
+  test('does not go on with a model beside a configuration that has its own policy', async () => {
+    const { folder } = await createProject(undefined, {
+      'model.conf': 'of something else',
+      'casbin-bootstrap.config.json': '{}',
+    });
+    const policy = { roles: { clerk: { permissions: { invoices: ['read'] } } } };
+    const { created, kept, notes } = await initProject(folder, null, {}, { policy });
+    expect({ created, kept }).toEqual({
+      created: [],
+      kept: ['package.json', 'casbin-bootstrap.config.json'],
+    });
+    expect(notes.join()).not.toContain('See that it names the policy');
+    expect(notes.join()).toContain('Write requests, each as [sub, obj, act],');
   });
 
   test('goes on with the model, the schema and the table that are given', async () => {

@@ -171,6 +171,24 @@ describe('a project with a database', () => {
     );
   });
 
+  test('gets no test of a request that Casbin can not decide', async () => {
+    const pool = (await createDatabase()).pool();
+    const text = readFileSync(defaultModelPath, 'utf8').replace(/^m = /m, 'm = isKnown(r.sub) && ');
+    const { folder, read } = await createProject(undefined, { 'model.conf': text });
+    const knowing = (isKnown: (name: string) => boolean) => (enforcer: Enforcer) =>
+      enforcer.addFunction('isKnown', isKnown);
+    const policy = definePolicy({ rules: ['eve', 'bob'].map((name) => ['p', name, 'data', 'read']) });
+    const model = join(folder, 'model.conf');
+    await bootstrapDatabase(pool, { model, policy, configureEnforcer: knowing(() => true), seeders: [] });
+    const failing = knowing((name) => {
+      if (name === 'bob') throw new Error('not known');
+      return true;
+    });
+    await initProject(folder, pool, {}, { configureEnforcer: failing });
+
+    expect(read('policy.test.yaml')).toBe('allow:\n  - [eve, data, read]\n');
+  });
+
   test('gets no tests that fail where no requests follow from the rules, and is told how to write some', async () => {
     const { folder, pool, options } = await withOwnModel(
       'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act',

@@ -64,6 +64,27 @@ test('an application on an embedded database has its session for itself', STARTS
   await expect(pool.query('select 1 as free')).resolves.toMatchObject({ rows: [{ free: 1 }] });
 });
 
+test('an application does not start with a misspelt word for what becomes of unmarked routes', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const given = { pool, subject: () => 'alice', unmarkedRoutes: 'denied' as never };
+  await expect(start(given)).rejects.toMatchObject({ problems: [{ at: 'unmarkedRoutes' }] });
+});
+
+test('its guard refuses unmarked routes if the options say so', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { seeders: [] });
+  const application = await start({ pool, subject: () => 'alice', unmarkedRoutes: 'deny' });
+  class Events {
+    take() {}
+  }
+  // For a request of HTTP it would answer, which takes a server.
+  const context = new ExecutionContextHost([{}, {}], Events, Events.prototype.take);
+  context.setType('rpc');
+  const guard = application.get(RequiresGuard, { strict: false });
+  await expect(guard.canActivate(context)).rejects.toThrow('Events.take is a handler of rpc');
+  await application.close();
+});
+
 test('an application that shuts down closes its enforcer', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, { seeders: [] });

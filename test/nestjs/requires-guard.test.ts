@@ -105,6 +105,18 @@ test('each route of a controller has the permissions of its own', async () => {
   expect(await askedFor(Accounts, Accounts.prototype.write)).toEqual([['accounts', 'write']]);
 });
 
+test('a method that was marked as a function, without its class, is asked for too', async () => {
+  class Accounts {
+    close() {}
+    read() {}
+  }
+  Requires('accounts', 'close')(Accounts.prototype.close);
+  expect(await askedFor(Accounts, Accounts.prototype.close)).toEqual([['accounts', 'close']]);
+  const descriptor = Object.getOwnPropertyDescriptor(Accounts.prototype, 'read') ?? {};
+  Requires('accounts', 'read')(Accounts.prototype, 'read', descriptor);
+  expect(await askedFor(Accounts, Accounts.prototype.close)).toEqual([['accounts', 'close']]);
+});
+
 describe('a refusal', () => {
   const refuseBy = async (check: AccessCheck<unknown>, name: keyof Handlers) => {
     const headers: Record<string, string> = {};

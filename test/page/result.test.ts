@@ -90,6 +90,7 @@ describe('the differences of a page', () => {
     expect(text).toContain('Defined, and not stored 1 p, auditor, audit log, export');
     expect(text).toMatch(/Not decided as defined 2 .*manager, audit log, export/);
     expect(text).toContain('Stored, and not defined 2 p, contractor, reports, read row 22 — who has it: eve');
+    expect(text, 'of the others').toContain('by rules that are not defined 1 "clerk, invoices, delete"');
   });
 
   test('name the rules that stay away, with who revoked them', async () => {
@@ -140,7 +141,8 @@ describe('the differences of a page', () => {
     expect(text).toMatch(
       /Something is wrong with a stored link, row \d+: casbin-bootstrap verify tells what\./,
     );
-    expect(text, 'a role').toContain('clerk, "a,b"');
+    expect(text, 'a role').toMatch(/about stored rules .*clerk, "a,b"/);
+    expect(JSON.stringify(withoutUsers(page).verification?.integrity)).not.toContain('Doe');
   });
 
   test('have nothing about users who are not to be named', async () => {
@@ -206,6 +208,8 @@ describe('the differences of a page', () => {
     expect(text).not.toContain('resource 200');
     const most = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...added.slice(50)]));
     expect(renderDifferences(most)?.text).not.toContain('not shown here');
+    const one = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...added.slice(49)]));
+    expect(renderDifferences(one)?.text).toContain('<li>1 more, not shown here.</li>');
   });
 });
 
@@ -277,14 +281,22 @@ describe('the roles of a page, one by one', () => {
   test('are listed up to 2,500 permissions, then without what they inherit', async () => {
     const resources = Array.from({ length: 1_300 }, (_, n) => `resource ${n}`);
     const permissions = Object.fromEntries(resources.map((resource) => [resource, ['read']]));
-    const roles = { viewer: { permissions }, clerk: { inherits: ['viewer'] }, auditor: { permissions } };
+    const roles = {
+      viewer: { permissions },
+      clerk: { inherits: ['viewer'] },
+      auditor: { permissions },
+      editor: { permissions },
+    };
     const { text } = renderRoles(await pageOf({ policy: { roles } }, null));
     expect(textOf(text)).toContain('There are many: what a role inherits is left out');
     expect(text.match(/class="entry/g)).toHaveLength(2_500);
-    const [, viewer = '', auditor = '', clerk = ''] = text.split('<section class="role">').map(textOf);
+    const [, viewer = '', auditor = '', editor = '', clerk = ''] = text
+      .split('<section class="role">')
+      .map(textOf);
     expect(viewer).not.toContain('not listed here');
     expect(clerk).toBe('clerk Inherits from viewer. No permissions of its own.');
     expect(auditor).toMatch(/^auditor resource 0 read .* 100 permissions not listed here\.$/);
+    expect(editor).toBe('editor 1,300 permissions not listed here.');
     const few = { viewer: roles.viewer, clerk: { inherits: ['viewer'] } };
     const most = Object.fromEntries(resources.slice(0, 1_250).map((resource) => [resource, ['read']]));
     const all = renderRoles(

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { type Enforcer, newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { type BootstrapOptions, lintPolicy } from '../../src/index.ts';
 import { modelText } from '../casbin/models.fixture.ts';
@@ -20,6 +20,7 @@ const PATHS = modelOf('keyMatch2(r.obj, p.obj) && regexMatch(r.act, p.act)');
 test.each([
   ['keyMatch', '/data/*', '/data/1'],
   ['keyMatch', '/c++/guide', '/c++/guide'],
+  ['keyMatch', 'invoices:*', 'invoices:1'],
   ['keyMatch2', '/invoices/:id/lines/:line', '/invoices/1/lines/1'],
   ['keyMatch3', '/proxy/{name}/*', '/proxy/1/1'],
   ['keyMatch4', '/parents/{id}/children/{id}', '/parents/1/children/1'],
@@ -61,6 +62,40 @@ test('a request that another rule decides is no example', async () => {
   const rules = ['p, clerk, /invoices/:id, GET, allow', 'p, clerk, /:name/:id, GET, deny'].map(rule);
   // The deny rule decides /invoices/1 too.
   expect(await examplesOf({ model, policy: { rules } })).toEqual(['["clerk", "/1/1", "GET"].']);
+});
+
+test('a rule that has samples may decide a request that would be an example for another one', async () => {
+  const rules = ['p, clerk, /:name/:id, GET', 'p, clerk, /invoices/:id, GET'].map(rule);
+  const samples = [['clerk', '/orders/7', 'GET']];
+  expect(await examplesOf({ model: PATHS, policy: { rules, samples } })).toEqual([]);
+});
+
+test('only those values are filled in that are patterns', async () => {
+  const rules = [['p', 'clerk (a|b)', '/invoices/:id', 'GET']];
+  expect(await examplesOf({ model: PATHS, policy: { rules } })).toEqual([
+    '["clerk (a|b)", "/invoices/1", "GET"].',
+  ]);
+});
+
+test('patterns may be those of a function of the application', async () => {
+  const model = modelOf('startsLike(r.obj, p.obj) && r.act == p.act');
+  const configureEnforcer = (enforcer: Enforcer) =>
+    enforcer.addFunction('startsLike', (text: string, start: string) => text.startsWith(start.slice(0, -1)));
+  const policy = { rules: [['p', 'clerk', '/invoices*', 'read']] };
+  expect(await examplesOf({ model, policy, configureEnforcer })).toEqual([
+    '["clerk", "/invoices1", "read"].',
+  ]);
+});
+
+test('only the warning of untested rules has an example', async () => {
+  const rules = [['p', 'clerk', '/invoices/:id', 'GET']];
+  const text = `${modelText({ m: 'g(r.sub, p.sub) && keyMatch2(r.obj, p.obj)' })}\n`;
+  const model = newModelFromString(text.replace(/^m = .*$/m, '$&\nm2 = r.sub == p.sub'));
+  const { warnings } = await lintPolicy({ model, policy: { rules } });
+  expect(warnings.map(({ code, message }) => [code, message.includes('For example')])).toEqual([
+    ['NOTHING_VERIFIED', true],
+    ['CONTEXT_NOT_VERIFIED', false],
+  ]);
 });
 
 test('values are written as YAML and JSON take them', async () => {

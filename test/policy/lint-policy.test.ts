@@ -256,6 +256,14 @@ describe('linting a policy', () => {
     expect(coverage).toMatchObject({ total: 4 });
   });
 
+  test('warns beside a problem of what no request can prove, and not of untested rules', async () => {
+    const text = modelText({}).replace(/^m = .*$/m, '$&\nm2 = r.sub == p.sub');
+    const policy = { rules: [['p', 'a', 'x', 'read']], deny: [['a', 'x', 'read']] };
+    const { problems, warnings } = await lintPolicy({ model: newModelFromString(text), policy });
+    expect(problems.map(({ code }) => code)).toEqual(['EXPECTATION_CONTRADICTED']);
+    expect(warnings.map(({ code }) => code)).toEqual(['CONTEXT_NOT_VERIFIED']);
+  });
+
   test('reports a request with a misspelt name only once, for that name', async () => {
     const policy = {
       ...POLICY,
@@ -320,7 +328,8 @@ describe('linting a policy', () => {
     });
   });
 
-  test('has nothing to check where a file is missing', async () => {
+  test('has nothing to check without options or where a file is missing', async () => {
+    await expect(lintPolicy(null as never)).rejects.toMatchObject({ problems: [{ at: 'options' }] });
     await expect(lintPolicy({ policy: 'none.yaml' })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
     await expect(lintPolicy({ policy: POLICY, model: 'none.conf' })).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',

@@ -1,6 +1,7 @@
 import { type Enforcer, newModel } from 'casbin';
 import type pg from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import {
   bootstrapDatabase,
   copyRules,
@@ -9,7 +10,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { modelText } from '../casbin/models.fixture.ts';
-import { createDatabase } from '../support/database.ts';
+import { copyDatabase, createDatabase } from '../support/database.ts';
 import { COLUMNS, createUsed, DOCUMENT, rulesIn } from './copied.fixture.ts';
 import { invoices as policy } from './invoices.fixture.ts';
 
@@ -93,6 +94,22 @@ it('rules are copied from one database to another', async () => {
   expect(await hasTable(pool, 'casbin')).toBe(false);
   expect(await copyRules({ from: { pool: old }, to: { pool, table: DOCUMENT } })).toMatchObject({
     copied: 5,
+  });
+});
+
+it.each(['database', 'server'])('a table is not taken for its twin in another %s', async (other) => {
+  // Objects get the same numbers in copies of a database, and in servers with the same history.
+  const twin = async () => {
+    if (other === 'database') return (await copyDatabase('twin', bootstrapDatabase)).pool();
+    const pool = createEmbeddedPool();
+    onTestFinished(() => pool.end());
+    await bootstrapDatabase(pool);
+    return pool;
+  };
+  const [from, to] = [await twin(), await twin()];
+  expect(await copyRules({ from: { pool: from }, to: { pool: to } })).toMatchObject({
+    copied: 0,
+    existing: 16,
   });
 });
 

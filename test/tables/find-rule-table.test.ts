@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type BootstrapOptions, bootstrapDatabase, createEnforcer } from '../../src/index.ts';
+import { type BootstrapOptions, bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/index.ts';
 import { findRuleTable, type TableChoice } from '../../src/tables/find-rule-table.ts';
 import { createDatabase } from '../support/database.ts';
 import { createStockTable, STOCK_TABLES, type StockAdapter } from './stock-tables.fixture.ts';
@@ -77,6 +77,16 @@ describe('without the option', () => {
       expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
     },
   );
+
+  test('a table like a rule table that has the default name is refused by whatever looks for it', async () => {
+    await pool.query('create table casbin (ptype text, v0 text, v1 text, v2 text)');
+    const refusal = {
+      code: 'TABLE_SHAPE',
+      message: `Table public.casbin looks like a rule table, but can't be used as one: as (ptype, v0 … v3), column "v3" is missing. Nothing was changed. If the application reads it, bring it into that shape; else rename it.`,
+    };
+    for (const use of [bootstrapDatabase, verifyDatabase, createEnforcer])
+      await expect(use(pool), use.name).rejects.toMatchObject(refusal);
+  });
 
   test('it is not a type with its name and shape', async () => {
     await pool.query('create type policies as (ptype text, v0 text, v1 text, v2 text, v3 text)');

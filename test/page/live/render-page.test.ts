@@ -33,6 +33,18 @@ test('a page names its source, whose name is text', async () => {
   );
 });
 
+test('a page has every name as text, also in the data for its script', async () => {
+  const name = '</script><img src=x onerror=alert(1)>';
+  const policy = { roles: { [name]: { permissions: { [name]: ['read'] } }, clerk: { inherits: [name] } } };
+  const html = await renderPage(await pageOf({ policy }, null));
+  expect(html).not.toContain('<img');
+  const [, data = ''] = /id="data">(.*?)<\/script>/s.exec(html) ?? [];
+  expect(JSON.parse(data)).toMatchObject({
+    roles: [{ name }, { name: 'clerk' }],
+    permissions: [[name, 'read']],
+  });
+});
+
 test('a page shows each hierarchy, and what it leaves out', async () => {
   const shop = await shopPage();
   const [hierarchy] = shop.hierarchies;

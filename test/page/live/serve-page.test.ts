@@ -83,6 +83,16 @@ describe('a page that is served', () => {
     expect(await current.next()).toBe('data: changed\n\n');
   });
 
+  test('tells a browser that the model has changed, also to one that can not be read', async () => {
+    const model = join(await createFolder(), 'model.conf');
+    await copyFile(defaultModelPath, model);
+    const { server } = await openServer({ pollIntervalMs: 20, model });
+    const browser = await watch(server, versionIn((await get(server)).body));
+    expect(await browser.next()).toBe('data: current\n\n');
+    await writeFile(model, 'none');
+    expect(await browser.next()).toBe('data: changed\n\n');
+  });
+
   test('is refused for another host name, and for methods that do not read', async () => {
     const { server } = await openServer();
     const { port } = new URL(server.url);
@@ -172,6 +182,25 @@ describe('a page that is served', () => {
       await vi.runOnlyPendingTimersAsync();
     }
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('looks once for all browsers that begin to wait while it looks', async () => {
+    const { server, served } = await openServer({ pollIntervalMs: 600_000 });
+    const holder = await served.connect();
+    let looks = 0;
+    served.on('acquire', () => {
+      looks++;
+    });
+    const first = watch(server, '');
+    await vi.waitUntil(() => served.waitingCount === 1, { timeout: 60_000, interval: 20 });
+    const second = watch(server, '');
+    // The server has seen the second browser when it has answered some later requests.
+    for (let tries = 0; tries < 10; tries++) await get(server, { path: '/nothing' });
+    holder.release();
+    for (const browser of await Promise.all([first, second]))
+      expect(await browser.next()).toBe('data: changed\n\n');
+    await get(server);
+    expect(looks, 'of the browsers, and of the page').toBe(2);
   });
 
   test('waits ten times as long as the look before has taken, and at least for pollIntervalMs', async () => {

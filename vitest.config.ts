@@ -17,6 +17,7 @@ const FAST = [
   'test/options/{promises,running-shape}.test.ts',
   'test/page/*.test.ts',
   'test/progress/{reporter,steps}.test.ts',
+  'test/review/{lint-examples,lint-policy,test-policy}.test.ts',
   'test/tables/storable.test.ts',
   'test/testing/{collect-policy-tests,explanations,matchers}.test.ts',
   'test/verification/{cause,compare-policies,coverage,drift,drift-by-model,expectations,explain,hash-collisions,holders}.test.ts',

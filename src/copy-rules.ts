@@ -27,7 +27,7 @@ import {
 } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { inspectDatabase } from './inspect/inspect-database.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';

@@ -21,13 +21,9 @@ export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
-export { createPage, type PageOptions } from './create-page.ts';
 export type { ClientLike, OnlySession, PoolLike, QueryResultLike } from './database/client.ts';
-export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './database-finding.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
-export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
-export { policyToMermaid, policyToSvg } from './draw-policy.ts';
 export type { BootstrapErrorCode, ProblemCode } from './error-codes.ts';
 export {
   BootstrapError,
@@ -46,11 +42,20 @@ export {
   VerificationError,
   type Violation,
 } from './errors.ts';
-export { examineDatabase } from './examine-database.ts';
-export { explainDecision } from './explain-decision.ts';
 export { type ImportOptions, importPolicy } from './import-policy.ts';
-export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
-export { type LintReport, type LintRequirements, type LintWarning, lintPolicy } from './lint-policy.ts';
+export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init/init-project.ts';
+export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './inspect/database-finding.ts';
+export { examineDatabase } from './inspect/examine-database.ts';
+export { explainDecision } from './inspect/explain-decision.ts';
+export { type BootstrapPlan, planBootstrap } from './inspect/plan-bootstrap.ts';
+export {
+  type DatabaseStatus,
+  type MigrationStatus,
+  type RuleCounts,
+  readStatus,
+  type TableStatus,
+  type VersionStatus,
+} from './inspect/read-status.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 export type {
@@ -59,7 +64,8 @@ export type {
   VerifyDatabaseOptions,
   VerifyOptions,
 } from './options.ts';
-export { type BootstrapPlan, planBootstrap } from './plan-bootstrap.ts';
+export { createPage, type PageOptions } from './page/create-page.ts';
+export { type PageServer, type ServePageOptions, servePage } from './page/serve-page.ts';
 export { policyToCsv } from './policy/csv.ts';
 export {
   type DefinedPolicy,
@@ -80,19 +86,29 @@ export {
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
 export { policyToTypeScript, policyToYaml } from './policy/write-definition.ts';
-export type { PolicySource } from './policy-source.ts';
 export type { OnProgress, Progress } from './progress.ts';
-export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
-export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';
-export {
-  type DatabaseStatus,
-  type MigrationStatus,
-  type RuleCounts,
-  readStatus,
-  type TableStatus,
-  type VersionStatus,
-} from './read-status.ts';
 export { coverageToLcov } from './render/lcov.ts';
+export { diffPolicies, type PolicyDiff, type RuleChanges } from './review/diff-policies.ts';
+export { policyToMermaid, policyToSvg } from './review/draw-policy.ts';
+export {
+  type LintReport,
+  type LintRequirements,
+  type LintWarning,
+  lintPolicy,
+} from './review/lint-policy.ts';
+export type { PolicySource } from './review/policy-source.ts';
+export { type PulledPolicy, pullPolicy } from './review/pull-policy.ts';
+export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './review/read-matrix.ts';
+export {
+  type PolicyCoverage,
+  type PolicyTestFilter,
+  type PolicyTestReport,
+  type PolicyTestRequirements,
+  type PolicyTestResult,
+  type PolicyTestWarning,
+  type RuleCoverage,
+  testPolicy,
+} from './review/test-policy.ts';
 export { changePolicy, createPolicyEditor, type PolicyEditor } from './running/change-policy.ts';
 export { createLiveEnforcer, type LiveEnforcerOptions } from './running/create-live-enforcer.ts';
 export { createWatcher, type LiveWatcher } from './running/create-watcher.ts';
@@ -118,23 +134,12 @@ export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-
 export type { InsertedRow } from './seeding/inserted-rows.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
-export { type PageServer, type ServePageOptions, servePage } from './serve-page.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
 export type { PolicyFilter } from './tables/load.ts';
 export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
-export {
-  type PolicyCoverage,
-  type PolicyTestFilter,
-  type PolicyTestReport,
-  type PolicyTestRequirements,
-  type PolicyTestResult,
-  type PolicyTestWarning,
-  type RuleCoverage,
-  testPolicy,
-} from './test-policy.ts';
 export type { ClosestRule } from './verification/closest-rules.ts';
 export type {
   DecisionChange,

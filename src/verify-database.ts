@@ -4,7 +4,7 @@ import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.t
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { stayAwake } from './database/transaction.ts';
-import { inspectRuleTable } from './inspect-database.ts';
+import { inspectRuleTable } from './inspect/inspect-database.ts';
 import { resolveVerifyOptions } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { VerificationReport } from './verification-report.ts';

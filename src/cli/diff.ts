@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { PolicyDiff } from '../diff-policies.ts';
+import type { PolicyDiff } from '../review/diff-policies.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';

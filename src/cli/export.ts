@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { BootstrapOptions } from '../options.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
-import type { PulledPolicy } from '../pull-policy.ts';
+import type { PulledPolicy } from '../review/pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 import type { Origins } from './origins.ts';

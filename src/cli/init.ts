@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import type { InitOptions, ProjectChange } from '../init-project.ts';
+import type { InitOptions, ProjectChange } from '../init/init-project.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 

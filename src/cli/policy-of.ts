@@ -1,5 +1,5 @@
 import type { PoolLike } from '../database/client.ts';
-import type { PolicySource } from '../policy-source.ts';
+import type { PolicySource } from '../review/policy-source.ts';
 import type { CommandContext } from './command.ts';
 
 /** Whether a command uses the policy as it is defined, not the database. */

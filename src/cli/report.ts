@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PageOptions } from '../create-page.ts';
+import type { PageOptions } from '../page/create-page.ts';
 import { remark } from '../render/remark.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DatabaseStatus } from '../read-status.ts';
+import type { DatabaseStatus } from '../inspect/read-status.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, EXIT, type ExitCode, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';

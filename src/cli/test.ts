@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
-import type { PolicyTestFilter, PolicyTestReport, PolicyTestRequirements } from '../test-policy.ts';
+import type { PolicyTestFilter, PolicyTestReport, PolicyTestRequirements } from '../review/test-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';

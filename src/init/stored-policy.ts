@@ -3,13 +3,13 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import type { PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { readStatus } from '../inspect/read-status.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
-import { pullPolicy } from '../pull-policy.ts';
-import { readStatus } from '../read-status.ts';
+import { pullPolicy } from '../review/pull-policy.ts';
 
 /** The policy that a database has. */
 export interface StoredPolicy {

@@ -1,4 +1,4 @@
-import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
+import type { DatabaseFinding, Diagnosis } from '../inspect/database-finding.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, count, type DatabaseLook, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';

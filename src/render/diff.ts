@@ -1,5 +1,5 @@
-import type { PolicyDiff } from '../diff-policies.ts';
 import { formatValue } from '../policy/rule.ts';
+import type { PolicyDiff } from '../review/diff-policies.ts';
 import { escapeControls } from '../text.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';

@@ -1,4 +1,4 @@
-import type { InitReport } from '../init-project.ts';
+import type { InitReport } from '../init/init-project.ts';
 import { escapeControls } from '../text.ts';
 import { listBelow } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';

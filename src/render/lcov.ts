@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { addTo, getOrAdd } from '../collections.ts';
-import type { PolicyCoverage, RuleCoverage } from '../test-policy.ts';
+import type { PolicyCoverage, RuleCoverage } from '../review/test-policy.ts';
 import { readPlace } from './remark.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { LintReport } from '../lint-policy.ts';
+import type { LintReport } from '../review/lint-policy.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, count, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';

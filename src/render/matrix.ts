@@ -1,6 +1,6 @@
 import { getOrAdd } from '../collections.ts';
 import { formatValue } from '../policy/rule.ts';
-import type { PolicyMatrix } from '../read-matrix.ts';
+import type { PolicyMatrix } from '../review/read-matrix.ts';
 import { andMore, count, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';

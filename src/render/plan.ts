@@ -1,5 +1,5 @@
 import type { SeederReport } from '../bootstrap-report.ts';
-import type { BootstrapPlan } from '../plan-bootstrap.ts';
+import type { BootstrapPlan } from '../inspect/plan-bootstrap.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { escapeControls, shorten } from '../text.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
+import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../inspect/read-status.ts';
 import { escapeControls } from '../text.ts';
 import type { VerificationReport } from '../verification-report.ts';
 import { count, countDrift, countFailures, type DatabaseLook, paint } from './phrases.ts';

@@ -1,4 +1,4 @@
-import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
+import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../review/test-policy.ts';
 import { escapeControls } from '../text.ts';
 import { renderExplanation } from './explanation.ts';
 import { andMore, type Colors, count, duration, paint, policyLine } from './phrases.ts';

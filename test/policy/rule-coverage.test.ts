@@ -5,7 +5,7 @@ import { coverageToLcov, testPolicy } from '../../src/index.ts';
 import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
-import { POLICY } from './policy-tests.fixture.ts';
+import { POLICY } from '../review/policy-tests.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 describe('coverage of the policy by its tests', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
-import { createPage } from '../../src/create-page.ts';
 import type { PoolLike } from '../../src/database/client.ts';
 import { defaultPolicy } from '../../src/defaults/default-policy.ts';
 import { DatabaseError } from '../../src/errors.ts';
-import { explainDecision } from '../../src/explain-decision.ts';
-import { planBootstrap } from '../../src/plan-bootstrap.ts';
-import { pullPolicy } from '../../src/pull-policy.ts';
+import { explainDecision } from '../../src/inspect/explain-decision.ts';
+import { planBootstrap } from '../../src/inspect/plan-bootstrap.ts';
+import { createPage } from '../../src/page/create-page.ts';
+import { pullPolicy } from '../../src/review/pull-policy.ts';
 import { changePolicy } from '../../src/running/change-policy.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';

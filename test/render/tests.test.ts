@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { renderAnnotations, renderCompact, renderJunit } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
-import { TESTS, testText } from '../policy/policy-tests.fixture.ts';
+import { TESTS, testText } from '../review/policy-tests.fixture.ts';
 
 describe('the result of tests', () => {
   test('has the reason of each failure', async () => {

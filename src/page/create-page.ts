@@ -1,17 +1,17 @@
 import { sql } from 'kysely';
-import { refuseForeignRules } from './bootstrap/policy-missing.ts';
-import { readScope } from './bootstrap/read-policy.ts';
-import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
-import { verifyLive } from './bootstrap/verify-live.ts';
-import { WHOLE } from './casbin/scope.ts';
-import type { PoolLike } from './database/client.ts';
-import { asClient } from './database/own-queries.ts';
-import { stayAwake } from './database/transaction.ts';
-import { type Inspected, inspectRuleTable } from './inspect-database.ts';
-import { completeOptions, replaceOptions, resolveVerifyOptions } from './options/resolve.ts';
-import type { VerifyDatabaseOptions } from './options.ts';
-import type { PageData } from './page/page-data.ts';
-import { readOrigins } from './running/rule-origins.ts';
+import { refuseForeignRules } from '../bootstrap/policy-missing.ts';
+import { readScope } from '../bootstrap/read-policy.ts';
+import { findNewestVersion, withOwnership } from '../bootstrap/settle-ownership.ts';
+import { verifyLive } from '../bootstrap/verify-live.ts';
+import { WHOLE } from '../casbin/scope.ts';
+import type { PoolLike } from '../database/client.ts';
+import { asClient } from '../database/own-queries.ts';
+import { stayAwake } from '../database/transaction.ts';
+import { type Inspected, inspectRuleTable } from '../inspect/inspect-database.ts';
+import { completeOptions, replaceOptions, resolveVerifyOptions } from '../options/resolve.ts';
+import type { VerifyDatabaseOptions } from '../options.ts';
+import { readOrigins } from '../running/rule-origins.ts';
+import type { PageData } from './page-data.ts';
 
 /** What a page shows. Every option has a default. */
 export interface PageOptions extends VerifyDatabaseOptions {
@@ -36,7 +36,7 @@ export interface PageOptions extends VerifyDatabaseOptions {
  * await writeFile('policy.html', await createPage(pool, { policy: 'policy.yaml' }));
  */
 export async function createPage(pool: PoolLike | null, options: PageOptions = {}): Promise<string> {
-  const { renderPage } = await import('./page/render-page.ts');
+  const { renderPage } = await import('./render-page.ts');
   return renderPage(await readPage(pool, options));
 }
 
@@ -44,14 +44,14 @@ export async function createPage(pool: PoolLike | null, options: PageOptions = {
 export async function readPage(pool: PoolLike | null, options: PageOptions): Promise<PageData> {
   const data = pool === null ? await readDefinition(options) : await readDatabase(pool, options);
   if (options.users !== false) return data;
-  const { withoutUsers } = await import('./page/collect-page.ts');
+  const { withoutUsers } = await import('./collect-page.ts');
   return withoutUsers(data);
 }
 
 async function readDefinition(options: PageOptions): Promise<PageData> {
-  const { checkPageShape } = await import('./options/shape.ts');
+  const { checkPageShape } = await import('../options/shape.ts');
   const resolved = await completeOptions(replaceOptions(options, { verify: {} }), checkPageShape(options));
-  const { collectPage } = await import('./page/collect-page.ts');
+  const { collectPage } = await import('./collect-page.ts');
   return collectPage(resolved, { kind: 'definition', rules: resolved.defined.rules.length }, null);
 }
 
@@ -70,7 +70,7 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
   const findOrigin = await readOrigins(asClient(trx), whole.ruleTable, null);
-  const { collectPage } = await import('./page/collect-page.ts');
+  const { collectPage } = await import('./collect-page.ts');
   return collectPage(
     whole,
     {

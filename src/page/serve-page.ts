@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'kysely';
+import { checkPool, type PoolLike } from '../database/client.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { inspectRuleTable } from '../inspect/inspect-database.ts';
+import { completeOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { reasonOf } from '../text.ts';
 import { type PageOptions, readPage } from './create-page.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
-import { InvalidOptionsError } from './errors.ts';
-import { inspectRuleTable } from './inspect-database.ts';
-import { completeOptions } from './options/resolve.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
-import { reasonOf } from './text.ts';
 
 /** What is served, and where. Every option has a default. */
 export interface ServePageOptions extends PageOptions {
@@ -41,7 +41,7 @@ export interface PageServer extends AsyncDisposable {
  * @throws as createPage, which makes the first page before this resolves
  */
 export async function servePage(pool: PoolLike | null, options: ServePageOptions = {}): Promise<PageServer> {
-  const { checkServeShape } = await import('./options/shape.ts');
+  const { checkServeShape } = await import('../options/shape.ts');
   const problems = [...(pool === null ? [] : checkPool(pool)), ...checkServeShape(options)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const { port = 0, pollIntervalMs = 2_000, ...rest } = options;
@@ -109,7 +109,7 @@ class Pages {
       const version = await readPageVersion(this.#pool, this.#options);
       if (this.#page?.version !== version) {
         const data = await readPage(this.#pool, this.#options);
-        const { renderServedPage } = await import('./page/render-page.ts');
+        const { renderServedPage } = await import('./render-page.ts');
         this.#page = { version, ...(await renderServedPage(data, version)) };
       }
       return this.#page;

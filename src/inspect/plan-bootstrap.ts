@@ -1,18 +1,18 @@
 import { sql } from 'kysely';
-import { readPolicy } from './bootstrap/read-policy.ts';
-import { withRenamed } from './bootstrap/retire.ts';
-import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
-import { bootstrapResolved } from './bootstrap.ts';
-import type { BootstrapReport } from './bootstrap-report.ts';
-import type { PoolLike } from './database/client.ts';
-import { createKysely } from './database/dialect.ts';
-import { withSession } from './database/session.ts';
-import { inReadOnlyTransaction } from './database/transaction.ts';
+import { readPolicy } from '../bootstrap/read-policy.ts';
+import { withRenamed } from '../bootstrap/retire.ts';
+import { findNewestVersion, isSettled, withOwnership } from '../bootstrap/settle-ownership.ts';
+import { bootstrapResolved } from '../bootstrap.ts';
+import type { BootstrapReport } from '../bootstrap-report.ts';
+import type { PoolLike } from '../database/client.ts';
+import { createKysely } from '../database/dialect.ts';
+import { withSession } from '../database/session.ts';
+import { inReadOnlyTransaction } from '../database/transaction.ts';
+import { replaceOptions, resolveOptions } from '../options/resolve.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { type Rule, toLine } from '../policy/rule.ts';
+import { type InsertedRow, InsertedRows } from '../seeding/inserted-rows.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
-import { replaceOptions, resolveOptions } from './options/resolve.ts';
-import type { BootstrapOptions } from './options.ts';
-import { type Rule, toLine } from './policy/rule.ts';
-import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
 
 /** What a bootstrap would do. */
 export interface BootstrapPlan extends BootstrapReport {

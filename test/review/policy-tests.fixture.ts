@@ -1,5 +1,5 @@
 import { definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
-import { writeTemporary } from './temporary-file.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 
 export const POLICY = definePolicy({
   roles: {

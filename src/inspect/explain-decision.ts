@@ -1,27 +1,27 @@
-import { buildInMemoryEnforcer } from './casbin/enforcer.ts';
-import { tokensOf } from './casbin/model.ts';
-import { refuseHangingPatterns } from './casbin/patterns.ts';
-import type { StoredRule } from './casbin/rule-row.ts';
-import { linkedTokens, type Scope, WHOLE } from './casbin/scope.ts';
-import { type ClientLike, checkPool, type PoolLike } from './database/client.ts';
-import { asClient } from './database/own-queries.ts';
-import { InvalidOptionsError, type Problem } from './errors.ts';
-import { inspectRuleTable } from './inspect-database.ts';
-import { completeOptions, replaceOptions } from './options/resolve.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
-import type { BootstrapOptions } from './options.ts';
-import { describeMisfitRequest } from './policy/check.ts';
-import type { Request } from './policy/definition.ts';
-import { RuleSet } from './policy/rule-set.ts';
-import { readOrigins } from './running/rule-origins.ts';
-import { readLivePolicy } from './tables/live-policy.ts';
-import { kindOf, reasonOf } from './text.ts';
+import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import { tokensOf } from '../casbin/model.ts';
+import { refuseHangingPatterns } from '../casbin/patterns.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { linkedTokens, type Scope, WHOLE } from '../casbin/scope.ts';
+import { type ClientLike, checkPool, type PoolLike } from '../database/client.ts';
+import { asClient } from '../database/own-queries.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { completeOptions, replaceOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { describeMisfitRequest } from '../policy/check.ts';
+import type { Request } from '../policy/definition.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import { readOrigins } from '../running/rule-origins.ts';
+import { readLivePolicy } from '../tables/live-policy.ts';
+import { kindOf, reasonOf } from '../text.ts';
 import {
   type DecisionExplanation,
   type ExplanationSource,
   explainByEnforcer,
-} from './verification/decision-explanation.ts';
-import type { RowId, RuleOrigin } from './verification-report.ts';
+} from '../verification/decision-explanation.ts';
+import type { RowId, RuleOrigin } from '../verification-report.ts';
+import { inspectRuleTable } from './inspect-database.ts';
 
 /**
  * Explains why a request is allowed or denied: the rule that decides and the path of roles to it, with the ids of their
@@ -39,7 +39,7 @@ export async function explainDecision(
   request: readonly string[],
   options: BootstrapOptions = {},
 ): Promise<DecisionExplanation> {
-  const { checkShape } = await import('./options/shape.ts');
+  const { checkShape } = await import('../options/shape.ts');
   const misshapen = [...(pool === null ? [] : checkPool(pool)), ...checkShape(options)];
   // The stored rules decide. The default policy is not used, because it may not fit the model.
   const given = pool !== null && options?.policy === undefined ? { policy: null } : {};

@@ -1,22 +1,22 @@
 import { sql } from 'kysely';
-import { onRightEngine } from './bootstrap/on-right-engine.ts';
-import type { PoolLike } from './database/client.ts';
-import { createKysely } from './database/dialect.ts';
-import { asClient } from './database/own-queries.ts';
+import { onRightEngine } from '../bootstrap/on-right-engine.ts';
+import type { PoolLike } from '../database/client.ts';
+import { createKysely } from '../database/dialect.ts';
+import { asClient } from '../database/own-queries.ts';
 import {
   type HiddenRows,
   hiddenRowsColumns,
   NOTHING_HIDDEN,
   refuseHiddenRows,
-} from './database/privileges.ts';
-import { answerTimeout, type Session, withSession } from './database/session.ts';
-import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
-import { explainFailure } from './failure/explain-failure.ts';
-import type { Inspection } from './failure/explain-step.ts';
-import { findConflict, retryConflicts } from './failure/retry.ts';
-import { type ResolvedOptions, withRuleTable } from './options/resolved-options.ts';
-import { findRuleTable } from './tables/find-rule-table.ts';
-import { tableMissing } from './tables/refusals.ts';
+} from '../database/privileges.ts';
+import { answerTimeout, type Session, withSession } from '../database/session.ts';
+import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from '../database/transaction.ts';
+import { explainFailure } from '../failure/explain-failure.ts';
+import type { Inspection } from '../failure/explain-step.ts';
+import { findConflict, retryConflicts } from '../failure/retry.ts';
+import { type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
+import { tableMissing } from '../tables/refusals.ts';
 
 /** A database during an inspection. */
 export interface Inspected {

@@ -2,7 +2,7 @@ import { newEnforcer, newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
 import { modelText } from '../casbin/models.fixture.ts';
-import { writeTemporary } from './temporary-file.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 
 const POLICY = definePolicy({
   roles: {

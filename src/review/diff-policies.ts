@@ -1,11 +1,11 @@
 import type { Model } from 'casbin';
-import { effectOf, tokensOf } from './casbin/model.ts';
-import type { BootstrapOptions } from './options.ts';
-import { type Rule, toLine } from './policy/rule.ts';
-import { isSamePolicy, RuleSet } from './policy/rule-set.ts';
+import { effectOf, tokensOf } from '../casbin/model.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { type Rule, toLine } from '../policy/rule.ts';
+import { isSamePolicy, RuleSet } from '../policy/rule-set.ts';
+import { comparePolicies, type DecisionChanges } from '../verification/compare-policies.ts';
+import { linkedNames, splitUserLinks } from '../verification/user-links.ts';
 import { type PolicySource, readPolicies } from './policy-source.ts';
-import { comparePolicies, type DecisionChanges } from './verification/compare-policies.ts';
-import { linkedNames, splitUserLinks } from './verification/user-links.ts';
 
 /** How two policies differ. */
 export interface PolicyDiff {

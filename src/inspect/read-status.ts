@@ -1,19 +1,19 @@
 import { sql } from 'kysely';
-import { refuseForeignRules } from './bootstrap/policy-missing.ts';
-import { readPolicy } from './bootstrap/read-policy.ts';
-import { resolveSchemas } from './bootstrap/schemas.ts';
-import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
-import { verifyLive } from './bootstrap/verify-live.ts';
-import { hasTable } from './database/catalog.ts';
-import type { PoolLike } from './database/client.ts';
-import { asClient } from './database/own-queries.ts';
-import { type AnyTransaction, stayAwake } from './database/transaction.ts';
+import { refuseForeignRules } from '../bootstrap/policy-missing.ts';
+import { readPolicy } from '../bootstrap/read-policy.ts';
+import { resolveSchemas } from '../bootstrap/schemas.ts';
+import { findNewestVersion, isSettled, withOwnership } from '../bootstrap/settle-ownership.ts';
+import { verifyLive } from '../bootstrap/verify-live.ts';
+import { hasTable } from '../database/catalog.ts';
+import type { PoolLike } from '../database/client.ts';
+import { asClient } from '../database/own-queries.ts';
+import { type AnyTransaction, stayAwake } from '../database/transaction.ts';
+import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
+import { resolveVerifyOptions } from '../options/resolve.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { isRecorded, journalMigrationOf } from '../tables/recording.ts';
+import type { VerificationReport } from '../verification-report.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
-import { type Migrations, PACKAGE_LIST } from './migrator/migration.ts';
-import { resolveVerifyOptions } from './options/resolve.ts';
-import type { BootstrapOptions } from './options.ts';
-import { isRecorded, journalMigrationOf } from './tables/recording.ts';
-import type { VerificationReport } from './verification-report.ts';
 
 /** What is installed in a database, and its comparison with the definition. */
 export interface DatabaseStatus {

@@ -4,8 +4,8 @@ import { type PolicyTestFilter, testPolicy } from '../../src/index.ts';
 import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { POLICY, TESTS, testText } from './policy-tests.fixture.ts';
-import { writeTemporary } from './temporary-file.ts';
 
 const NOTHING = 'it has no requests. Write some under allow or deny.';
 

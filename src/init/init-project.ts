@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { tokensOf } from './casbin/model.ts';
-import type { PoolLike } from './database/client.ts';
-import { InvalidOptionsError } from './errors.ts';
-import { describeProject } from './init/notes.ts';
-import { type Project, readProject } from './init/project.ts';
-import type { Starter } from './init/project-files.ts';
-import { readStoredPolicy } from './init/stored-policy.ts';
-import { MANIFEST, writeAll } from './init/write-files.ts';
-import { lintPolicy } from './lint-policy.ts';
-import { resolveModel } from './options/resolve-model.ts';
-import type { BootstrapOptions } from './options.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { PoolLike } from '../database/client.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { resolveModel } from '../options/resolve-model.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { lintPolicy } from '../review/lint-policy.ts';
+import { describeProject } from './notes.ts';
+import { type Project, readProject } from './project.ts';
+import type { Starter } from './project-files.ts';
+import { readStoredPolicy } from './stored-policy.ts';
+import { MANIFEST, writeAll } from './write-files.ts';
 
 /** How a project is prepared. */
 export interface InitOptions {
@@ -65,7 +65,7 @@ export async function initProject(
   requireForm(form);
   const project = readProject(folder);
   const { addScripts, configPath, MODEL, policyPath, STARTERS, TESTS, writeProjectFiles } = await import(
-    './init/project-files.ts'
+    './project-files.ts'
   );
   const policy = policyPath(project, form);
   const isConfigured = hasOtherPolicy(folder, project, policy, options);

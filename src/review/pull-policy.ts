@@ -1,10 +1,10 @@
 import type { Model } from 'casbin';
-import { tokensOf } from './casbin/model.ts';
-import type { PoolLike } from './database/client.ts';
-import type { BootstrapOptions } from './options.ts';
-import type { PolicyDefinition } from './policy/definition.ts';
-import { toLine } from './policy/rule.ts';
-import { type RoleForm, toDefinition } from './policy/write-definition.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { PoolLike } from '../database/client.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { toLine } from '../policy/rule.ts';
+import { type RoleForm, toDefinition } from '../policy/write-definition.ts';
 import { readRoles } from './policy-source.ts';
 
 /** The policy of a database, written as a definition. */

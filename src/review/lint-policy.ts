@@ -1,13 +1,13 @@
-import type { ProblemCode } from './error-codes.ts';
-import { InvalidOptionsError, type Problem } from './errors.ts';
-import { checkOptions, replaceOptions } from './options/resolve.ts';
-import type { BootstrapOptions } from './options.ts';
-import type { DefinedRule } from './policy/compile.ts';
-import type { Request } from './policy/definition.ts';
-import { formatRule, type PlacedRule, type Rule, toRule } from './policy/rule.ts';
-import type { RuleSet } from './policy/rule-set.ts';
-import { findExample } from './verification/example-request.ts';
-import type { Coverage, VerificationWarning } from './verification-report.ts';
+import type { ProblemCode } from '../error-codes.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { checkOptions, replaceOptions } from '../options/resolve.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { DefinedRule } from '../policy/compile.ts';
+import type { Request } from '../policy/definition.ts';
+import { formatRule, type PlacedRule, type Rule, toRule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
+import { findExample } from '../verification/example-request.ts';
+import type { Coverage, VerificationWarning } from '../verification-report.ts';
 
 /** The problems of a model and a policy, and how much of the policy is tested. */
 export interface LintReport {
@@ -47,7 +47,7 @@ export async function lintPolicy(
   required: LintRequirements = {},
 ): Promise<LintReport> {
   requirePercentage(required.coverage);
-  const { checkShape } = await import('./options/shape.ts');
+  const { checkShape } = await import('../options/shape.ts');
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
   const misshapen = checkShape(verified);
   const { problems: found, promises, model, defined } = await checkOptions(verified, misshapen);

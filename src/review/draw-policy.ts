@@ -1,12 +1,12 @@
 import type { Model } from 'casbin';
-import { getOrAdd } from './collections.ts';
-import type { BootstrapOptions } from './options.ts';
-import type { PageHierarchy } from './page/page-data.ts';
-import type { Rule } from './policy/rule.ts';
+import { getOrAdd } from '../collections.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { PageHierarchy } from '../page/page-data.ts';
+import type { Rule } from '../policy/rule.ts';
+import { subjectPositions } from '../verification/parts.ts';
+import { subjectNames } from '../verification/user-links.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
-import { subjectPositions } from './verification/parts.ts';
-import { subjectNames } from './verification/user-links.ts';
 
 /**
  * Draws a policy as a Mermaid flowchart: each role with its own permissions, and an arrow to each role that it inherits
@@ -75,8 +75,8 @@ export async function policyToSvg(
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const [{ collectHierarchies }, { drawHierarchies }] = await Promise.all([
-    import('./page/page-hierarchies.ts'),
-    import('./page/draw-hierarchy.ts'),
+    import('../page/page-hierarchies.ts'),
+    import('../page/draw-hierarchy.ts'),
   ]);
   const policy = { model, configureEnforcer: undefined, rules, defined: null, roleRules: rules, listed: [] };
   const { hierarchies, omitted } = collectHierarchies(policy, users ? [] : userLinks);

@@ -1,10 +1,10 @@
-import type { ClientLike, PoolLike } from './database/client.ts';
-import { detectEngine, type Engine, POSTGRESQL } from './database/engine.ts';
-import { answerTimeout, ConnectFailure, type Session, withSession } from './database/session.ts';
-import { errorCode, SQLSTATE } from './database/sqlstates.ts';
+import type { ClientLike, PoolLike } from '../database/client.ts';
+import { detectEngine, type Engine, POSTGRESQL } from '../database/engine.ts';
+import { answerTimeout, ConnectFailure, type Session, withSession } from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { explainFailure } from '../failure/explain-failure.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { type DatabaseFinding, failure, fine, warning } from './database-finding.ts';
-import { explainFailure } from './failure/explain-failure.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
 
 /** What the server says about itself and the connection. */
 interface ServerFacts {

@@ -1,16 +1,16 @@
 import type { Model } from 'casbin';
-import { tokensOf } from './casbin/model.ts';
-import { eachOnce } from './collections.ts';
-import type { BootstrapOptions } from './options.ts';
-import type { Request } from './policy/definition.ts';
-import type { Rule } from './policy/rule.ts';
-import { RuleSet } from './policy/rule-set.ts';
+import { tokensOf } from '../casbin/model.ts';
+import { eachOnce } from '../collections.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import { createDecider, decidePaced } from '../verification/decide.ts';
+import { explainer } from '../verification/explain-answer.ts';
+import { subjectPosition } from '../verification/parts.ts';
+import { decideUnmatched } from '../verification/promises.ts';
+import { deriveMatrix, NO_ROLE } from '../verification/requests.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
-import { createDecider, decidePaced } from './verification/decide.ts';
-import { explainer } from './verification/explain-answer.ts';
-import { subjectPosition } from './verification/parts.ts';
-import { decideUnmatched } from './verification/promises.ts';
-import { deriveMatrix, NO_ROLE } from './verification/requests.ts';
 
 /** Who may do what: subjects × permissions. */
 export interface PolicyMatrix {

@@ -1,25 +1,25 @@
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Model } from 'casbin';
-import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
-import { WHOLE } from './casbin/scope.ts';
-import { eachOnce } from './collections.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
-import { InvalidOptionsError, type Problem } from './errors.ts';
-import { inspectRuleTable } from './inspect-database.ts';
-import { completeOptions, replaceOptions, withoutMisshapen } from './options/resolve.ts';
-import { resolveModel } from './options/resolve-model.ts';
-import { checkPolicy } from './options/resolve-policy.ts';
-import type { BootstrapOptions } from './options.ts';
-import { compilePolicy } from './policy/compile.ts';
-import type { PolicyDefinition, Request } from './policy/definition.ts';
-import { type LoadedPolicy, readPolicyBy, readPolicyFile } from './policy/policy-file.ts';
-import type { Rule } from './policy/rule.ts';
-import { RuleSet } from './policy/rule-set.ts';
-import { readLivePolicy } from './tables/live-policy.ts';
-import { reasonOf } from './text.ts';
-import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
-import type { RowId } from './verification-report.ts';
+import { findHangingPatterns, refuseHangingPatterns } from '../casbin/patterns.ts';
+import { WHOLE } from '../casbin/scope.ts';
+import { eachOnce } from '../collections.ts';
+import { checkPool, type PoolLike } from '../database/client.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { inspectRuleTable } from '../inspect/inspect-database.ts';
+import { completeOptions, replaceOptions, withoutMisshapen } from '../options/resolve.ts';
+import { resolveModel } from '../options/resolve-model.ts';
+import { checkPolicy } from '../options/resolve-policy.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyDefinition, Request } from '../policy/definition.ts';
+import { type LoadedPolicy, readPolicyBy, readPolicyFile } from '../policy/policy-file.ts';
+import type { Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import { readLivePolicy } from '../tables/live-policy.ts';
+import { reasonOf } from '../text.ts';
+import { linkedNames, type SplitPolicy, splitUserLinks } from '../verification/user-links.ts';
+import type { RowId } from '../verification-report.ts';
 
 /**
  * The source of a policy: a definition; the path of a file with one, `policy.yaml`, or of a file in a git revision,
@@ -49,7 +49,7 @@ export async function readPolicies(
   options: BootstrapOptions,
   names: readonly string[] = [],
 ): Promise<{ readonly model: Model; readonly policies: readonly SourcedPolicy[] }> {
-  const { checkShape } = await import('./options/shape.ts');
+  const { checkShape } = await import('../options/shape.ts');
   const given = replaceOptions(options, { policy: null, verify: false });
   const misshapen = checkShape(given);
   const sound = withoutMisshapen(given, misshapen);
@@ -109,7 +109,7 @@ async function loadSource(source: PolicySource): Promise<LoadedPolicy & { readon
     return { pool: null, ...(await read(source)) };
   }
   if (isPool(source)) return { pool: source, definition: null, problems: checkPool(source) };
-  const { checkShape } = await import('./options/shape.ts');
+  const { checkShape } = await import('../options/shape.ts');
   const problems = source == null ? [describeNoSource(source)] : checkShape({ policy: source });
   return { pool: null, definition: problems.length === 0 ? source : null, problems };
 }

@@ -1,27 +1,27 @@
 import { sql } from 'kysely';
-import { WHOLE } from './casbin/scope.ts';
-import { quoteTable, quoteText } from './database/catalog.ts';
-import type { PoolLike } from './database/client.ts';
+import { WHOLE } from '../casbin/scope.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
+import type { PoolLike } from '../database/client.ts';
 import {
   adviseUnfilled,
   describeUnfilled,
   findUnfilledColumns,
   numberRows,
-} from './database/unfilled-columns.ts';
+} from '../database/unfilled-columns.ts';
+import { BootstrapError, InvalidOptionsError, PermissionError } from '../errors.ts';
+import { findMissingPrivileges } from '../failure/explain-permission.ts';
+import { PACKAGE_LIST } from '../migrator/migration.ts';
+import { replaceOptions, resolveOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { readLivePolicy } from '../tables/live-policy.ts';
+import { USUAL_NAMES } from '../tables/rule-table.ts';
+import { checkIntegrity } from '../verification/integrity.ts';
+import { checkStructure } from '../verification/structure.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
-import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.ts';
 import { examineServer } from './examine-server.ts';
-import { findMissingPrivileges } from './failure/explain-permission.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
-import { PACKAGE_LIST } from './migrator/migration.ts';
-import { replaceOptions, resolveOptions } from './options/resolve.ts';
-import type { ResolvedOptions } from './options/resolved-options.ts';
-import type { BootstrapOptions } from './options.ts';
 import { type DatabaseStatus, type MigrationStatus, readMigrationStatus } from './read-status.ts';
-import { readLivePolicy } from './tables/live-policy.ts';
-import { USUAL_NAMES } from './tables/rule-table.ts';
-import { checkIntegrity } from './verification/integrity.ts';
-import { checkStructure } from './verification/structure.ts';
 
 /**
  * Examines a database without changing anything: the server, the way to it, privileges, the rule table, every stored

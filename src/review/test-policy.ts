@@ -1,27 +1,27 @@
 import type { Enforcer, Model } from 'casbin';
-import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
-import { ruleFieldsOf, tokensOf } from './casbin/model.ts';
-import { findHangingPatterns } from './casbin/patterns.ts';
-import { findUnusableRules } from './casbin/rule-usability.ts';
-import { defaultPolicy } from './defaults/default-policy.ts';
-import { InvalidOptionsError, type Problem } from './errors.ts';
+import { buildInMemoryEnforcer, type ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { ruleFieldsOf, tokensOf } from '../casbin/model.ts';
+import { findHangingPatterns } from '../casbin/patterns.ts';
+import { findUnusableRules } from '../casbin/rule-usability.ts';
+import { defaultPolicy } from '../defaults/default-policy.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { describeMisfitRequest, findMisfits, listRequests } from '../policy/check.ts';
+import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
+import type { PolicyDefinition, Request } from '../policy/definition.ts';
+import type { ExpectationGroup, PlacedRequest } from '../policy/expectation-file.ts';
+import { findPlace } from '../policy/place.ts';
+import { type Rule, toLine, toRule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import { reasonOf } from '../text.ts';
+import { CoverageMeter } from '../verification/coverage.ts';
+import { type Answer, createDecider, decisionOf } from '../verification/decide.ts';
+import { type DecisionExplanation, explainByEnforcer } from '../verification/decision-explanation.ts';
+import { type FindMisspeltNames, misspeltNameFinder } from '../verification/misspelt-names.ts';
+import { subjectPosition } from '../verification/parts.ts';
+import type { Decision } from '../verification-report.ts';
 import { findUncovered, requirePercentage } from './lint-policy.ts';
-import type { BootstrapOptions } from './options.ts';
-import { describeMisfitRequest, findMisfits, listRequests } from './policy/check.ts';
-import { compilePolicy, type DefinedRule } from './policy/compile.ts';
-import type { PolicyDefinition, Request } from './policy/definition.ts';
-import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
-import { findPlace } from './policy/place.ts';
-import { type Rule, toLine, toRule } from './policy/rule.ts';
-import { RuleSet } from './policy/rule-set.ts';
 import { readPolicies } from './policy-source.ts';
-import { reasonOf } from './text.ts';
-import { CoverageMeter } from './verification/coverage.ts';
-import { type Answer, createDecider, decisionOf } from './verification/decide.ts';
-import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
-import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
-import { subjectPosition } from './verification/parts.ts';
-import type { Decision } from './verification-report.ts';
 
 /** The result of the tests of a policy. */
 export interface PolicyTestReport {
@@ -152,7 +152,7 @@ interface TestGroup extends ExpectationGroup {
 /** Reads and checks everything, so that all problems are reported at once. */
 async function readTests(files: readonly string[], options: BootstrapOptions, filter: PolicyTestFilter) {
   // Imported here, so that other programs do not load the library that checks these files.
-  const { readExpectationFile } = await import('./policy/expectation-file.ts');
+  const { readExpectationFile } = await import('../policy/expectation-file.ts');
   const loaded = await Promise.all(files.map(readExpectationFile));
   const problems = loaded.flatMap((one) => one.problems);
   // With null, no policy is defined here: only the rules that are given in the files count.

@@ -48,16 +48,18 @@ export interface Promises {
   decide(report?: ReportDone): Promise<DecidedPromises>;
 }
 
-/** A matrix with up to this many requests is decided as a whole; of a larger one, what rules can match. */
+/** A matrix with up to this many requests is decided as a whole. */
 const DECIDED_WHOLE = 10_000;
+
+/** Of a larger one, what rules can match is decided, and so many of all: what no rule can match has one answer. */
+const SAMPLE_SIZE = 1_000;
 
 /** Rules of a definition, with their places if these are known. */
 type PlacedRules = RuleSet<Rule & { readonly at?: string }>;
 
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Default: 10,000 requests. */
-  readonly decidedWhole?: number;
+  readonly sampleSize?: number;
   /** Whether a listed request that the rules decide differently is a problem, or is left without an expectation. */
   readonly contradicted?: 'told' | 'dropped';
 }
@@ -78,7 +80,7 @@ export async function readPromises(
   model: Model,
   defined: PlacedRules,
   written: PolicyDefinition,
-  { configureEnforcer, decidedWhole = DECIDED_WHOLE, contradicted = 'told' }: PromiseOptions,
+  { configureEnforcer, sampleSize, contradicted = 'told' }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
   const explain = becauseOf(model, defined);
@@ -111,9 +113,9 @@ export async function readPromises(
       const meter = new CoverageMeter(model, defined, configureEnforcer);
       for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
       const named = matrix.numbersOf(listed.map(({ request }) => request));
+      const samples = sampleOf(matrix, sampleSize ?? sampleSizeFor(matrix));
       let done = 0;
-      const numbers = matrix.inFastestOrder(matrix.size <= decidedWhole ? null : decider.index);
-      const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
+      const derived = await decideMatrix(matrix, samples, named, decider, (request, answer, number) => {
         meter.add(request, answer);
         done = Math.max(done, matrix.placeOf(number));
         report(done, matrix.size);
@@ -135,12 +137,12 @@ function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: numb
 }
 
 /**
- * Decides requests of a matrix, all that some rule can match among them, but not those that are listed by name. A
- * request that the definition can't decide has no expectation.
+ * Decides the requests of a matrix that some rule can match, and the samples, but not those that are listed by name.
+ * A request that the definition can't decide has no expectation.
  */
 async function decideMatrix(
   matrix: Matrix,
-  numbers: Iterable<number>,
+  samples: Iterable<number>,
   named: ReadonlySet<number>,
   decider: Decider,
   see: (request: Request, answer: Answer, number: number) => void,
@@ -148,6 +150,7 @@ async function decideMatrix(
   const excluded = new Set(named);
   const allowed: number[] = [];
   const denied: number[] = [];
+  const numbers = eachOnce(matrix.inFastestOrder(decider.index), samples);
   const requestAt = (number: number) => matrix.requestAt(number);
   await decidePaced(decider, without(numbers, named), requestAt, (number, answer, request) => {
     if (answer.error !== null) {
@@ -162,12 +165,30 @@ async function decideMatrix(
   return { ...decided, unmatched: await decideUnmatched(matrix, decider, known) };
 }
 
+function* eachOnce(numbers: Iterable<number>, samples: Iterable<number>): Generator<number, void> {
+  const left = new Set(samples);
+  for (const number of numbers) {
+    left.delete(number);
+    yield number;
+  }
+  yield* left;
+}
+
 function* without(numbers: Iterable<number>, others: ReadonlySet<number>): Generator<number, void> {
   for (const number of numbers) if (!others.has(number)) yield number;
 }
 
 function ascending(numbers: Iterable<number>): Float64Array {
   return Float64Array.from(numbers).sort();
+}
+
+function sampleSizeFor({ size }: Matrix): number {
+  return size <= DECIDED_WHOLE ? size : SAMPLE_SIZE;
+}
+
+function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
+  const count = Math.min(size, sampleSize);
+  for (let index = 0; index < count; index++) yield Math.floor((index * size) / count);
 }
 
 /**

@@ -18,7 +18,7 @@ const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.ef
 async function promisesOf(text: string, definition: PolicyDefinition, configureEnforcer?: ConfigureEnforcer) {
   const model = newModelFromString(text);
   const defined = new RuleSet(compilePolicy(definition));
-  const options = { configureEnforcer, decidedWhole: 0 };
+  const options = { configureEnforcer, sampleSize: 0 };
   return { model, defined, ...(await collectPromises(model, defined, definition, options)) };
 }
 

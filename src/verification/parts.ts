@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
-import { otherRoleCalls, patternTokens, roleCalls } from '../casbin/matcher.ts';
+import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
-import { addTo, collectAncestors } from '../collections.ts';
+import { addTo, collectAncestors, getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 
@@ -50,10 +50,15 @@ export function subjectPositions(model: Model): (ptype: string) => number {
   return (ptype) => positions.get(ptype) ?? 0;
 }
 
-/** The role definitions that subjects inherit by: all but those for other values only. */
+/** The role definitions that subjects inherit by: all but those that the matcher calls for other values only. */
 export function subjectLinks(model: Model): string[] {
+  const matcher = matcherOf(model);
+  return withoutOthers(model, [...roleCalls(matcher), ...otherRoleCalls(matcher)]);
+}
+
+/** All role definitions but those with calls for values other than the subject, and for no subject. */
+function withoutOthers(model: Model, calls: readonly Pick<RoleCall, 'ptype' | 'request'>[]): string[] {
   const subject = subjectOf(model);
-  const calls = roleCalls(matcherOf(model));
   return [...(model.model.get('g')?.keys() ?? [])].filter((ptype) => {
     const own = calls.filter((call) => call.ptype === ptype);
     return own.length === 0 || own.some(({ request }) => request === subject);
@@ -96,7 +101,7 @@ export function readParts(model: Model): Parts | null {
     requestTokens,
     policyTokens,
     subject,
-    roles: new Map(subjectLinks(model).map((ptype) => [ptype, placeOfLinks(ptype)])),
+    roles: new Map(withoutOthers(model, calls).map((ptype) => [ptype, placeOfLinks(ptype)])),
     domain,
     inheriting,
   };
@@ -122,7 +127,9 @@ export function permissionExpander(
       if (own === ptype) addTo(children, parent, child);
     }
     const all = new Set([...children].flatMap(([parent, own]) => [parent, ...own]));
-    const of = (name: string) => (from === 'below' ? collectAncestors(children, name) : all);
+    const below = new Map<string, ReadonlySet<string>>();
+    const of = (name: string) =>
+      from === 'below' ? getOrAdd(below, name, () => collectAncestors(children, name)) : all;
     return { position: requestTokens.indexOf(token), of };
   });
   return (permission) =>

@@ -38,6 +38,17 @@ test('beside patterns too, the matcher tells which links are those of users', ()
   expect(userLinksOf(lines, { g: ['g = _, _', 'g2 = _, _'], m })).toEqual(['g2, ann, clerk']);
 });
 
+test.each(['g2(p.obj, r.obj)', 'g2(r.obj, "public")', 'g2(r.obj, p.obj, "x")'])(
+  'beside patterns, links that the matcher asks only by %s are not those of users',
+  (call) => {
+    const lines = ['p, clerk, data, read', 'g, ann, clerk', 'g2, secret, public'];
+    const m = `g(r.sub, p.sub) && (r.obj == p.obj || ${call}) && keyMatch(r.act, p.act)`;
+    expect(
+      userLinksOf(lines, { g: ['g = _, _', call.includes('"x"') ? 'g2 = _, _, _' : 'g2 = _, _'], m }),
+    ).toEqual(['g, ann, clerk']);
+  },
+);
+
 test('linked names are both ends of links of every role definition, without domains', () => {
   const lines = ['p, clerk, data, read', 'g, ann, clerk, one', 'g2, page, data'];
   expect(linkedNames(rulesOf(lines))).toEqual(['ann', 'clerk', 'page', 'data']);

@@ -101,7 +101,7 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
     query,
     onlySession: {
       get isInUse() {
-        return isInUse;
+        return isInUse || ending !== undefined;
       },
       onRelease(listener) {
         listeners.add(listener);

@@ -53,7 +53,8 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
 
 /**
  * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the
- * policy before a transaction or after it. It keeps one connection of the pool to itself.
+ * policy before a transaction or after it. It keeps one connection of the pool to itself, but not the only session of
+ * an embedded database.
  *
  * Use it for an application that keeps running; createEnforcer is for a program that loads once, decides and ends.
  *

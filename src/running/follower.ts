@@ -26,6 +26,8 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** How long the server may take for a statement of a look. */
 const ANSWER_MS = 60_000;
+/** How long after the only session was released a look begins. */
+const SOON_MS = 50;
 /** How long a look may go on after the follower was closed. */
 const END_OF_LOOK_MS = 1_000;
 
@@ -43,6 +45,7 @@ export class Follower {
   readonly #stopped = new AbortController();
   #endPause = () => {};
   #ignoreReleases = () => {};
+  #soon: NodeJS.Timeout | null = null;
   #isDue = false;
   /** The callers that wait for the next look to begin and end. */
   #asking: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -65,7 +68,7 @@ export class Follower {
     this.#rest(connection);
     this.#ignoreReleases =
       this.#options.pool.onlySession?.onRelease((client) => {
-        if (!OF_FOLLOWERS.has(client)) this.#wake();
+        if (!OF_FOLLOWERS.has(client)) this.#wakeSoon();
       }) ?? this.#ignoreReleases;
     this.#ended = this.#run();
   }
@@ -94,8 +97,18 @@ export class Follower {
     this.#endPause();
   }
 
+  /** One look is enough for statements that follow each other closely. */
+  #wakeSoon(): void {
+    this.#isDue = true;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = null;
+      this.#endPause();
+    }, SOON_MS).unref();
+  }
+
   async #run(): Promise<void> {
     for (let failures = 0; !this.#stopped.signal.aborted; ) {
+      let connection = this.#connection;
       try {
         if (failures === 0) await this.#pause(this.#options.pollIntervalMs);
         if (this.#stopped.signal.aborted) break;
@@ -103,15 +116,14 @@ export class Follower {
           this.#options.confirm();
           continue;
         }
-        const connection = this.#connection ?? (await this.#connect());
+        connection ??= await this.#connect();
         if (connection.loss !== null) throw connection.loss;
         await this.#look(connection);
         failures = 0;
       } catch (error) {
-        const loss = this.#connection?.loss ?? null;
-        this.#connection?.close();
+        connection?.close();
         this.#connection = null;
-        this.#fail(toLossError(error, loss, 'It connects again by itself'));
+        this.#fail(toLossError(error, connection?.loss ?? null, 'It connects again by itself'));
         failures += 1;
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
         await sleep(pause * (0.5 + Math.random() / 2), undefined, {

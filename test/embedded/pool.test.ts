@@ -42,6 +42,13 @@ describe('the one session', () => {
     await expect.poll(isInUse).toBe(false);
   });
 
+  test('counts as in use once the pool has ended', async () => {
+    const ended = createEmbeddedPool();
+    expect(ended.onlySession?.isInUse).toBe(false);
+    await ended.end();
+    expect(ended.onlySession?.isInUse).toBe(true);
+  });
+
   test('can be that of an application that is written for pg.Pool', () => {
     expectTypeOf<Pool>().toExtend<EmbeddedPool>();
   });

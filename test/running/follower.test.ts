@@ -5,28 +5,10 @@ import { queryObjects } from 'node:v8';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
 import { StoredRuleError } from '../../src/errors.ts';
-import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
+import type { FollowerOptions } from '../../src/running/follower.ts';
+import { client, startFollower } from './follower.fixture.ts';
 
 const LOOKS = 1_000;
-
-/** It answers at once. */
-const client: ClientLike = { query: async () => ({ rows: [], rowCount: 0, command: 'LISTEN' }) };
-
-async function startFollower(options: Partial<FollowerOptions>): Promise<Follower> {
-  const follower = new Follower({
-    pool: { connect: async () => client },
-    channels: ['casbin'],
-    pollIntervalMs: 1_000_000,
-    connectTimeoutMs: 0,
-    async look() {},
-    confirm() {},
-    onError() {},
-    ...options,
-  });
-  await follower.start();
-  onTestFinished(() => follower.close());
-  return follower;
-}
 
 test('keeps nothing of a look that is over', async () => {
   const follower = await startFollower({});
@@ -87,91 +69,6 @@ test('pauses longer after each failure in a row, up to ten seconds, at random be
   await follower.lookNow().catch(() => {});
   await expect.poll(() => pauses).toHaveLength(10);
   expect(pauses).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 5_000]);
-});
-
-describe('of a pool with one session', () => {
-  /** Its session, and the number of clients that were not released. */
-  function openPool() {
-    const listeners = new Set<(client: ClientLike) => void>();
-    const counts = { held: 0, listeners };
-    const pool: FollowerOptions['pool'] = {
-      async connect() {
-        counts.held += 1;
-        const given: ClientLike = {
-          ...client,
-          release() {
-            counts.held -= 1;
-            for (const listener of listeners) listener(given);
-          },
-        };
-        return given;
-      },
-      onlySession: {
-        get isInUse() {
-          return counts.held > 0;
-        },
-        onRelease(listener) {
-          listeners.add(listener);
-          return () => listeners.delete(listener);
-        },
-      },
-    };
-    return { pool, counts };
-  }
-
-  test('keeps no client, and looks once after somebody else has used it', async () => {
-    const { pool, counts } = openPool();
-    const looks = [0, 0];
-    for (const index of [0, 1]) {
-      const look = async () => {
-        looks[index] = (looks[index] ?? 0) + 1;
-      };
-      await startFollower({ pool, look });
-    }
-    expect([...looks, counts.held]).toEqual([1, 1, 0]);
-    (await pool.connect()).release?.();
-
-    await expect.poll(() => looks).toEqual([2, 2]);
-    for (let turn = 0; turn < 10; turn++) await setImmediate();
-    expect([...looks, counts.held]).toEqual([2, 2, 0]);
-  });
-
-  test('confirms without a look while nobody has used it, and looks again after a failure', async () => {
-    const { pool } = openPool();
-    const look = vi.fn(async () => {});
-    const confirm = vi.fn();
-    const onError = vi.fn();
-    const follower = await startFollower({ pool, look, confirm, onError, pollIntervalMs: 1 });
-    await expect.poll(() => confirm.mock.calls.length).toBeGreaterThan(2);
-    expect(look).toHaveBeenCalledTimes(1);
-
-    look.mockRejectedValueOnce(new Error('failed'));
-    await expect(follower.lookNow()).rejects.toThrow('failed');
-    await expect.poll(() => look.mock.calls.length).toBe(3);
-    expect(onError).toHaveBeenCalledTimes(1);
-  });
-
-  test('confirms nothing while somebody has its client, who may have committed', async () => {
-    const { pool } = openPool();
-    const look = vi.fn(async () => {});
-    const other = await pool.connect();
-    const looked = startFollower({ pool, look, pollIntervalMs: 1 });
-    await looked;
-    await expect.poll(() => look.mock.calls.length).toBeGreaterThan(2);
-    other.release?.();
-  });
-
-  test('releases the client of a look that failed, and listens no more once closed', async () => {
-    const { pool, counts } = openPool();
-    const look = async () => Promise.reject(new Error('failed'));
-    await expect(startFollower({ pool, look })).rejects.toThrow('failed');
-    expect([counts.held, counts.listeners.size]).toEqual([0, 0]);
-
-    const follower = await startFollower({ pool });
-    expect(counts.listeners.size).toBe(1);
-    await follower.close();
-    expect([counts.held, counts.listeners.size]).toEqual([0, 0]);
-  });
 });
 
 test('returns a client that comes too late', async () => {

@@ -29,7 +29,9 @@ export function createRedact(databaseUrl: string): Redact {
 export const redactUrls: Redact = (text) =>
   text
     .replace(/(postgres(?:ql)?:\/\/[^\s:@/]*:)(?!password@)\S+@/gi, `$1${HIDDEN}@`)
-    .replace(/(postgres(?:ql)?:\/\/\S*[?&]password=)[^\s&#]+/gi, `$1${HIDDEN}`);
+    .replace(/postgres(?:ql)?:\/\/\S+/gi, (urls) =>
+      urls.replace(/([?&]password=)[^\s&#"']+/gi, `$1${HIDDEN}`),
+    );
 
 /** Everything in arguments and environment that may hold a password, as connection URLs; also misspelt arguments. */
 export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {

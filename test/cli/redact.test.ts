@@ -114,6 +114,11 @@ describe('redaction of URLs that the command does not know', () => {
     ['postgres://app:s3:c/r@et@h/d', 'postgres://app:***@h/d'],
     ['postgres:///d?user=app&password=s3%40cret&x=1', 'postgres:///d?user=app&password=***&x=1'],
     ['use postgres://h/d?password=s3cret please', 'use postgres://h/d?password=*** please'],
+    ['postgres://h/d?password=a&b=1&password=c', 'postgres://h/d?password=***&b=1&password=***'],
+    [
+      '{"a":"postgres://h/d?password=a","b":"postgres://h/e?password=b"}',
+      '{"a":"postgres://h/d?password=***","b":"postgres://h/e?password=***"}',
+    ],
     ['first postgres://:a@h, then postgres://app:b@h', 'first postgres://:***@h, then postgres://app:***@h'],
   ])('hides the password in %s', (text, redacted) => {
     expect(redactUrls(text)).toBe(redacted);

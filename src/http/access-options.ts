@@ -1,7 +1,6 @@
 import type { Enforcer } from 'casbin';
 import type { Problem } from '../errors.ts';
-import { permissionNames } from '../policy/check.ts';
-import type { DomainPolicyDefinition, PolicyDefinition } from '../policy/definition.ts';
+import { type DomainPolicyDefinition, type PolicyDefinition, permissionNames } from '../policy/definition.ts';
 import { formatText } from '../policy/rule.ts';
 
 /**

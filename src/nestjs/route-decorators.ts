@@ -60,7 +60,8 @@ export function methodsOf(prototype: object): MethodPermissions {
 }
 
 /**
- * The permissions of a route handler, also if a decorator has replaced the method.
+ * The permissions of a route handler, also if a decorator has replaced the method. A function that is a method of two
+ * controllers requires those of both.
  *
  * @throws Error if methods of the class require permissions, and this handler has no metadata and is none of them
  */

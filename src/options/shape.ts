@@ -23,7 +23,7 @@ export const milliseconds = v.pipe(
   v.maxValue(LONGEST_TIMER_MS, `must not exceed ${LONGEST_TIMER_MS}`),
 );
 
-/** A text that PostgreSQL can store: never a NUL character, and of half of a surrogate pair it would get another text. */
+/** A text that PostgreSQL can store: without NUL, and without half of a surrogate pair, which it would replace. */
 export const text = v.pipe(
   name,
   v.check((value) => !value.includes('\0'), 'must not hold a NUL character'),

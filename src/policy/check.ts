@@ -1,7 +1,13 @@
 import type { Problem } from '../errors.ts';
 import { nearestFinder } from '../nearest-name.ts';
 import { type DefinedRule, isRepeated } from './compile.ts';
-import type { ListedKind, PolicyDefinition, Request, RoleDefinition } from './definition.ts';
+import {
+  type ListedKind,
+  type PolicyDefinition,
+  permissionNames,
+  type Request,
+  type RoleDefinition,
+} from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
@@ -282,15 +288,4 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
       return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
     }),
   );
-}
-
-/** The resources and the actions that the roles of a definition have; null where raw rules may have any names. */
-export function permissionNames({ roles, domains, rules }: PolicyDefinition) {
-  if (rules !== undefined) return null;
-  const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });
-  const permissions = defined.flatMap((role) => Object.entries(role.permissions ?? {}));
-  return {
-    resource: new Set(permissions.map(([resource]) => resource)),
-    action: new Set(permissions.flatMap(([, actions = []]) => actions)),
-  };
 }

@@ -233,3 +233,14 @@ export type PermissionNames<Policy> =
     : Policy extends PolicyDefinition<infer _Role, infer Resource, infer Action>
       ? readonly [resource: Resource, action: Action]
       : never;
+
+/** The resources and the actions that the roles of a definition have; null where raw rules may have any names. */
+export function permissionNames({ roles, domains, rules }: PolicyDefinition) {
+  if (rules !== undefined) return null;
+  const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });
+  const permissions = defined.flatMap((role) => Object.entries(role.permissions ?? {}));
+  return {
+    resource: new Set(permissions.map(([resource]) => resource)),
+    action: new Set(permissions.flatMap(([, actions = []]) => actions)),
+  };
+}

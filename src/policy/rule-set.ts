@@ -30,7 +30,11 @@ export class RuleSet<R extends Rule = Rule> {
   /** The first position that holds the same rule as this position. */
   firstOf(position: number): number {
     const rule = this.rules[position];
-    return rule === undefined ? -1 : this.indexOf(rule);
+    if (rule === undefined) return -1;
+    return this.#table.findFirst(this.#table.hashAt(position), (other) => {
+      const earlier = this.rules[other];
+      return other === position || (earlier !== undefined && isSameRule(earlier, rule));
+    });
   }
 
   has(rule: Rule): boolean {

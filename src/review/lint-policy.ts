@@ -100,8 +100,8 @@ function isOfOtherOption({ at }: Problem): boolean {
 }
 
 /**
- * If too few rules decide a request: a problem for each place that defines rules that decide none, because one place may
- * define a rule for each of many tenants.
+ * If too few rules decide a request: a problem for each place that defines rules that decide none, because one place
+ * may define a rule for each of many tenants.
  */
 export function findUncovered(
   uncovered: readonly PlacedRule[],

@@ -110,8 +110,8 @@ const TOKEN = new RegExp(
 );
 
 /**
- * A value as pg sends it, by pg's own conversion, which its types do not have. In quotes whatever it is: the server then
- * finds out its type as it does for a parameter.
+ * A value as pg sends it, by pg's own conversion, which its types do not have. In quotes whatever it is: the server
+ * then finds out its type as it does for a parameter.
  */
 function writeParameter(value: unknown): string {
   const { prepareValue }: { prepareValue(value: unknown): string | Buffer | null } = createRequire(

@@ -104,7 +104,7 @@ function refuseSimilar(shape: TableShape, { name }: RuleTable, engine: Engine): 
   const reasons = found instanceof Misshapen ? found.reasons.join('; ') : '';
   const wayOut =
     shape.name === name
-      ? 'rename it'
+      ? 'rename it, or give another schema'
       : `name the table that the application reads: table: '${name}', for example`;
   throw new DatabaseError(
     'TABLE_SHAPE',

@@ -100,7 +100,9 @@ export async function seedRules(
   requireStorable(rules);
   if (rules.length >= MANY && !table.engine.commitsDdl) {
     const inserted = await onRuleTable(table, rules, () =>
-      withoutIndexes(client, table.sql, () => writePortions(client, table, eachOnce(rules), null, report)),
+      withoutIndexes(client, table.sql, () =>
+        writePortions(client, table, eachRuleOnce(rules), null, report),
+      ),
     );
     if (inserted !== null) return { inserted, absent: [] };
   }
@@ -239,10 +241,10 @@ function toArrayParameter(texts: readonly string[]): unknown {
 /** The rules, each once, in their order. Throws an InvalidOptionsError for a value that can't be stored. */
 export function withoutRepetitions(rules: readonly Rule[]): Rule[] {
   requireStorable(rules);
-  return eachOnce(rules);
+  return eachRuleOnce(rules);
 }
 
-function eachOnce(rules: readonly Rule[]): Rule[] {
+function eachRuleOnce(rules: readonly Rule[]): Rule[] {
   const given = new RuleSet(rules);
   return rules.filter((_, position) => given.firstOf(position) === position);
 }

@@ -82,7 +82,7 @@ describe('without the option', () => {
     await pool.query('create table casbin (ptype text, v0 text, v1 text, v2 text)');
     const refusal = {
       code: 'TABLE_SHAPE',
-      message: `Table public.casbin looks like a rule table, but can't be used as one: as (ptype, v0 … v3), column "v3" is missing. Nothing was changed. If the application reads it, bring it into that shape; else rename it.`,
+      message: `Table public.casbin looks like a rule table, but can't be used as one: as (ptype, v0 … v3), column "v3" is missing. Nothing was changed. If the application reads it, bring it into that shape; else rename it, or give another schema.`,
     };
     for (const use of [bootstrapDatabase, verifyDatabase, createEnforcer])
       await expect(use(pool), use.name).rejects.toMatchObject(refusal);

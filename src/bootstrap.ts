@@ -19,7 +19,7 @@ import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
 import { requireAllRows } from './database/privileges.ts';
-import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
+import { type Session, withGrace, withSession } from './database/session.ts';
 import { restoreSettings } from './database/settings.ts';
 import {
   type AnyKysely,
@@ -70,10 +70,9 @@ export async function bootstrapResolved(
   options: ResolvedOptions,
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   try {
-    const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
     // Where each step is committed by itself, the next attempt goes on from there.
     const steps: StepsTaken = { migrated: null };
-    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options, steps), limits);
+    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options, steps), options);
     return { dryRun: options.dryRun, ...(await retryConflicts(attempt, options.logger)) };
   } catch (error) {
     throw await explainFailure(error, options, null);

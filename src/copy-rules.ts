@@ -10,7 +10,7 @@ import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
 import { requireAllRows } from './database/privileges.ts';
-import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
+import { type Session, withGrace, withSession } from './database/session.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
@@ -85,8 +85,7 @@ export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
   const [source, options] = await resolvePlaces(from, to, rest);
   const old = from.pool === to.pool ? null : await readElsewhere(from.pool, source);
-  const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
-  const attempt = () => withSession(to.pool, (session) => copyOnce(session, old, source, options), limits);
+  const attempt = () => withSession(to.pool, (session) => copyOnce(session, old, source, options), options);
   return retryConflicts(attempt, options.logger).catch(async (error: unknown) => {
     throw await explainFailure(error, options, null);
   });

@@ -1,7 +1,6 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
-import { answerTimeout } from '../database/session.ts';
 import { InvalidOptionsError, LockTimeoutError } from '../errors.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
@@ -21,8 +20,7 @@ export async function changeDatabase(
   const { lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options;
   const problems = [...checkWaitShape({ lockTimeoutMs }), ...checkChangeShape(changes, options)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-  const answerTimeoutMs = answerTimeout({ lockTimeoutMs, statementTimeoutMs: undefined });
-  const connection = connectionOf(pool, { answerTimeoutMs });
+  const connection = connectionOf(pool, { lockTimeoutMs });
   try {
     const engine = await connection.run(detectEngine);
     const change = (client: ClientLike) => changePolicy(client, changes, options);

@@ -26,20 +26,9 @@ const END_OF_WORK_MS = 1_000;
 export interface SessionLimits {
   /** How long to wait for a client of the pool; 0 or none: no limit. */
   readonly connectTimeoutMs?: number;
-  /** How long to wait for the answer to a statement; null: no limit. */
-  readonly answerTimeoutMs?: number | null;
-}
-
-/** How long a session waits for a statement whose time and whose wait for locks the server limits itself. */
-export function answerTimeout({
-  statementTimeoutMs,
-  lockTimeoutMs,
-}: {
-  readonly statementTimeoutMs: number | undefined;
-  readonly lockTimeoutMs: number;
-}): number | null {
-  if (statementTimeoutMs !== undefined) return withGrace(statementTimeoutMs);
-  return lockTimeoutMs === 0 ? null : withGrace(Math.max(DEFAULT_ANSWER_MS, lockTimeoutMs));
+  /** The server's own limits, for a statement and for a wait for a lock; 0: no limit. */
+  readonly statementTimeoutMs?: number | undefined;
+  readonly lockTimeoutMs?: number;
 }
 
 /** Longer than the server's limit, because the server's error says more; 0 means no limit, for both. */
@@ -198,10 +187,10 @@ function isPgClient(client: ClientLike | PgClient): client is PgClient {
 export async function withSession<T>(
   pool: PoolLike,
   work: (session: Session) => Promise<T>,
-  { connectTimeoutMs = 0, answerTimeoutMs = withGrace(DEFAULT_ANSWER_MS) }: SessionLimits = {},
+  limits: SessionLimits = {},
 ): Promise<T> {
-  const { client, loss } = await checkOut(pool, connectTimeoutMs);
-  const session = new Session(client, answerTimeoutMs);
+  const { client, loss } = await checkOut(pool, limits.connectTimeoutMs ?? 0);
+  const session = new Session(client, answerTimeout(limits));
   if (loss !== undefined) session.markBroken(loss);
   // Without a listener, the process would end when a backend is killed between two statements.
   const onError = (error: Error) => session.markBroken(error);
@@ -212,6 +201,15 @@ export async function withSession<T>(
     client.removeListener?.('error', onError);
     client.release?.(session.broken ?? undefined);
   }
+}
+
+/** How long to wait for the answer to a statement; null: no limit. */
+function answerTimeout({
+  statementTimeoutMs,
+  lockTimeoutMs = DEFAULT_ANSWER_MS,
+}: SessionLimits): number | null {
+  if (statementTimeoutMs !== undefined) return withGrace(statementTimeoutMs);
+  return lockTimeoutMs === 0 ? null : withGrace(Math.max(DEFAULT_ANSWER_MS, lockTimeoutMs));
 }
 
 /** What pg says, without a code, of a connection that has ended. */

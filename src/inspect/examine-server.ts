@@ -1,6 +1,6 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { detectEngine, type Engine, POSTGRESQL } from '../database/engine.ts';
-import { answerTimeout, ConnectFailure, type Session, withSession } from '../database/session.ts';
+import { ConnectFailure, type Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { explainFailure } from '../failure/explain-failure.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
@@ -28,7 +28,6 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
     processId = Reflect.get(client, 'processID');
   });
   try {
-    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
     return await withSession(
       noticing,
       async ({ client }) => {
@@ -48,7 +47,7 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
         const mode = isPooled ? await findPoolMode(pool, facts.pid) : null;
         return [describeServer(facts), describeConnection(facts, isPooled, mode)];
       },
-      limits,
+      resolved,
     );
   } catch (error) {
     throw await explainFailure(error, resolved, null);

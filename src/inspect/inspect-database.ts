@@ -9,7 +9,7 @@ import {
   NOTHING_HIDDEN,
   refuseHiddenRows,
 } from '../database/privileges.ts';
-import { answerTimeout, type Session, withSession } from '../database/session.ts';
+import { type Session, withSession } from '../database/session.ts';
 import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from '../database/transaction.ts';
 import { explainFailure } from '../failure/explain-failure.ts';
 import type { Inspection } from '../failure/explain-step.ts';
@@ -43,7 +43,6 @@ export async function inspectDatabase<T>(
   work: Inspection = 'inspection',
 ): Promise<T> {
   try {
-    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
     const attempt = () =>
       withSession(
         pool,
@@ -51,7 +50,7 @@ export async function inspectDatabase<T>(
           session.enter(activity);
           return onRightEngine(session, resolved, (on) => inspectOnce(session, on, inspect, work));
         },
-        limits,
+        resolved,
       );
     return await retryConflicts(attempt, resolved.logger);
   } catch (error) {

@@ -18,7 +18,7 @@ import { formatRule, formatText, type Rule } from './policy/rule.ts';
 import { type CheckRules, createCheckedAdapter, type RuleChecks } from './tables/adapter.ts';
 import { toTableChoice } from './tables/find-rule-table.ts';
 import { requireStorable } from './tables/refusals.ts';
-import { USUAL_NAMES } from './tables/rule-table.ts';
+import { possibleNames } from './tables/rule-table.ts';
 
 /**
  * Creates an enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
@@ -54,8 +54,7 @@ export async function createEnforcer(
   const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks);
   const explain = async (error: unknown) => {
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
-    const { name } = toTableChoice(table);
-    const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
+    const needs = { schema, select: possibleNames(toTableChoice(table)) };
     const tell = (client: ClientLike) => explainRefusal(error, client, 'load the policy', needs);
     throw await withSession(pool, ({ client }) => tell(client)).catch(() => tell(NO_CLIENT));
   };

@@ -4,7 +4,7 @@ import { anonymousBlock, toLiteral } from '../database/message.ts';
 import { searchPathTo } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
-import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
+import { possibleNames, type RuleTable } from '../tables/rule-table.ts';
 import {
   columnsExpression,
   ID_TYPE,
@@ -67,8 +67,7 @@ export function lookBlock(
   expressions: Readonly<Record<string, string>>,
 ): string {
   const { schema, table, ruleTable } = options;
-  const names = table.name === undefined ? USUAL_NAMES : [table.name];
-  const tables = names.map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
+  const tables = possibleNames(table).map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
   const own = {
     candidates: 'cardinality(tables)',
     fetched: 'fetched',

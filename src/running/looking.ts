@@ -21,7 +21,7 @@ import { isSamePolicy } from '../policy/rule-set.ts';
 import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
 import { tableMissing } from '../tables/refusals.ts';
-import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
+import { possibleNames, type RuleTable } from '../tables/rule-table.ts';
 import { canChangeInPlace } from './conjuncts-at.ts';
 import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
@@ -77,8 +77,7 @@ export class Looking {
   async #explain(error: unknown, client: ClientLike): Promise<never> {
     if (isConnectionLoss(error)) throw error;
     const { schema, table } = this.#options;
-    const { name } = toTableChoice(table);
-    const select = [...(name === undefined ? USUAL_NAMES : [name]), JOURNAL];
+    const select = [...possibleNames(toTableChoice(table)), JOURNAL];
     throw await explainRefusal(error, client, 'follow the policy', { schema, select });
   }
 

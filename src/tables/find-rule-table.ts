@@ -6,7 +6,7 @@ import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../databas
 import { DatabaseError, type Problem } from '../errors.ts';
 import { ColumnsTable } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
-import { type RuleTable, type RuleTableOptions, USUAL_NAMES } from './rule-table.ts';
+import { possibleNames, type RuleTable, type RuleTableOptions } from './rule-table.ts';
 import {
   columnsExpression,
   indexesExpression,
@@ -55,8 +55,7 @@ export async function findRuleTable(
   choice: TableChoice,
   given?: Engine,
 ): Promise<FoundTable> {
-  const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
-  const { shapes, engine } = await readShapes(client, names, schema, given);
+  const { shapes, engine } = await readShapes(client, possibleNames(choice), schema, given);
   // Only Citus can be asked where it keeps a table.
   if (given === undefined && engine.name === 'citus') return findRuleTable(client, schema, choice, engine);
   const found =

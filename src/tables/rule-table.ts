@@ -29,6 +29,11 @@ export interface RuleTableOptions {
 /** The names that adapters give their tables. casbin-pg-adapter's is the first, because a bootstrap makes that one. */
 export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies'] as const;
 
+/** The names that the rule table may have. */
+export function possibleNames({ name }: Partial<RuleTableOptions>): readonly string[] {
+  return name === undefined ? USUAL_NAMES : [name];
+}
+
 /**
  * A table that rules are stored in: SQL for a common shape of rows, and a reader of them. Each operation on stored
  * rules is one query, written with these fragments, for all layouts.

@@ -46,7 +46,8 @@ export interface InitReport {
  * Prepares an existing project: model, policy, tests of the policy, configuration, and scripts in package.json. The
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
  * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
- * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database.
+ * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database,
+ * as they hold patterns: requests are then made from these, and written into the policy as `samples`.
  * If the existing configuration has a policy from elsewhere, or null, no model and no policy are written either. For a
  * Model that is given as an object, none is written.
  *
@@ -103,6 +104,7 @@ export async function initProject(
     hasDatabase: pool !== null,
     found,
     policy,
+    isSampled: form !== 'csv' && found?.stored?.definition.samples !== undefined,
     outcome: isConfigured ? 'configured' : other.has(policy) ? 'kept' : 'written',
     isNull: options.policy === null,
     model,

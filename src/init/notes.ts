@@ -9,6 +9,8 @@ export interface PreparedProject {
   readonly found: FoundPolicy | null;
   /** The path of the policy. */
   readonly policy: string;
+  /** Whether requests were made of its patterns, and written into it. */
+  readonly isSampled: boolean;
   /** What became of the policy: `configured` is one that the existing configuration has from elsewhere. */
   readonly outcome: 'written' | 'kept' | 'configured';
   /** Whether the configuration says that no policy is defined. */
@@ -33,6 +35,7 @@ export function describeProject(prepared: PreparedProject): string[] {
   const { project, hasDatabase, isConfigNew, model, untested, lacksScripts } = prepared;
   return [
     ...describePolicy(prepared),
+    ...(prepared.isSampled && prepared.outcome === 'written' ? [SAMPLED] : []),
     ...describeFit(prepared),
     ...(model === null && isConfigNew ? [MODEL_UNNAMED] : []),
     ...(hasDatabase ? [] : [DATABASE_NEEDED]),
@@ -42,6 +45,9 @@ export function describeProject(prepared: PreparedProject): string[] {
     ...(lacksScripts ? [SCRIPTS_MISSING] : []),
   ];
 }
+
+const SAMPLED =
+  'The requests under samples were made from its patterns, so that a bootstrap has something to verify: put requests of your application in their place.';
 
 const MODEL_UNNAMED =
   'The model is an object, which is in no file: give it in the configuration, as the option model.';

@@ -7,9 +7,11 @@ import { readStatus } from '../inspect/read-status.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
+import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { pullPolicy } from '../review/pull-policy.ts';
+import { findExamples } from '../verification/example-request.ts';
+import { readParts } from '../verification/parts.ts';
 
 /** The policy that a database has. */
 export interface StoredPolicy {
@@ -42,9 +44,10 @@ export async function readStoredPolicy(pool: PoolLike, options: BootstrapOptions
   const { definition, userLinks } = await pullPolicy(pool, given);
   const { model } = await resolveModel(given);
   const { configureEnforcer } = options;
-  const stored = rules.stored === 0 || model === null ? null : { definition, model, configureEnforcer };
-  const misfit = stored === null ? null : findMisfit(stored);
+  const read = rules.stored === 0 || model === null ? null : { definition, model, configureEnforcer };
+  const misfit = read === null ? null : findMisfit(read);
   if (misfit !== null && options.model === undefined) throw modelNeeded(misfit);
+  const stored = read === null || misfit !== null ? read : await withSamples(read);
   return { stored, users: userLinks.length, table: name === 'casbin' ? null : name, misfit };
 }
 
@@ -58,6 +61,21 @@ function findMisfit({ definition, model }: StoredPolicy): Rule | null {
   const lengths = ruleLengthsOf(model);
   const rules = compilePolicy(definition);
   return rules.find(({ ptype, values }) => lengths.get(ptype) !== values.length) ?? null;
+}
+
+/** How often a matcher may be evaluated for the samples: about a second. */
+const MOST_EVALUATIONS = 1_000_000;
+
+/** With a request for each rule, if no requests follow from the rules alone, as they hold patterns. */
+async function withSamples({ definition, model, configureEnforcer }: StoredPolicy): Promise<StoredPolicy> {
+  const samples: Request[] = [];
+  if (readParts(model) === null) {
+    const rules = compilePolicy(definition);
+    const tried = rules.filter(({ ptype }) => ptype === 'p').slice(0, MOST_EVALUATIONS / rules.length);
+    for await (const request of findExamples(model, rules, tried, configureEnforcer)) samples.push(request);
+  }
+  const sampled = samples.length === 0 ? definition : { ...definition, samples };
+  return { definition: sampled, model, configureEnforcer };
 }
 
 function modelNeeded(misfit: Rule): InvalidOptionsError {

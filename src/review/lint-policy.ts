@@ -6,7 +6,7 @@ import type { DefinedRule } from '../policy/compile.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatRule, type PlacedRule, type Rule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import { findExample } from '../verification/example-request.ts';
+import { findExamples } from '../verification/example-request.ts';
 import type { Coverage, VerificationWarning } from '../verification-report.ts';
 
 /** The problems of a model and a policy, and how much of the policy is tested. */
@@ -26,6 +26,9 @@ export interface LintWarning extends VerificationWarning {
   /** Where the first of the rules is defined; `policy` for a warning about none. */
   readonly at: string;
 }
+
+/** One example is enough. */
+const TRIED_RULES = 3;
 
 /** What a policy must have besides being correct. */
 export interface LintRequirements {
@@ -61,8 +64,9 @@ export async function lintPolicy(
   // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
   const others = problems.length === 0 ? warnings : warnings.filter((warning) => !isOfCoverage(warning));
   const undecided = others.some(isOfCoverage) ? untested : [];
-  const example =
-    model === null ? null : await findExample(model, defined.rules, undecided, verified.configureEnforcer);
+  const tried = undecided.filter(({ ptype }) => ptype === 'p').slice(0, TRIED_RULES);
+  const { value: example } =
+    model === null ? {} : await findExamples(model, defined.rules, tried, verified.configureEnforcer).next();
   const placed = others.map((warning) => ({
     ...(isOfCoverage(warning) ? withExample(warning, example) : warning),
     at: placeOf(warning.rules, defined),
@@ -75,8 +79,8 @@ function isOfCoverage({ code }: VerificationWarning): boolean {
 }
 
 /** The request is shown as it can be written in YAML, in JSON and in code. */
-function withExample(warning: VerificationWarning, example: Request | null): VerificationWarning {
-  if (example === null) return warning;
+function withExample(warning: VerificationWarning, example: Request | undefined): VerificationWarning {
+  if (example === undefined) return warning;
   const written = `[${example.map((value) => JSON.stringify(value)).join(', ')}]`;
   return { ...warning, message: `${warning.message} For example, under samples: ${written}.` };
 }

@@ -6,34 +6,33 @@ import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import { createDecider } from './decide.ts';
 
-/** The decisions on a large policy with patterns take long, and one example is enough. */
-const TRIED_RULES = 3;
-
 /** The longest value that is shown. */
 const LONGEST = 200;
 
 /**
- * Finds a request that one of the undecided rules decides, where rules hold patterns, from which no requests follow: it
- * shows what can be written under `samples`. Null if there is none among the requests that are tried.
+ * Finds requests that the `tried` rules decide, at most one for each, where rules hold patterns, from which no requests
+ * follow: they can be written under `samples`.
+ *
+ * @param tried some of the rules of `p`; decisions on a large policy with patterns take long
  */
-export async function findExample(
+export async function* findExamples(
   model: Model,
   rules: readonly Rule[],
-  undecided: readonly Rule[],
+  tried: readonly Rule[],
   configureEnforcer: ConfigureEnforcer | undefined,
-): Promise<Request | null> {
-  const tried = undecided.filter(({ ptype }) => ptype === 'p').slice(0, TRIED_RULES);
-  if (tried.length === 0) return null;
+): AsyncGenerator<Request, undefined> {
+  if (tried.length === 0) return;
   const patterns = patternTokens(matcherOf(model));
   const { decide } = await createDecider(model, rules, configureEnforcer);
   for (const rule of tried) {
     for (const request of requestsFor(model, rule, patterns)) {
       const answer = await decide(request);
       const isByRule = answer.rule.length > 0 && answer.rule.every((value, at) => value === rule.values[at]);
-      if (isByRule) return request;
+      if (!isByRule) continue;
+      yield request;
+      break;
     }
   }
-  return null;
 }
 
 /** None if requests have values that rules do not have, such as attributes, or values are too long to be shown. */

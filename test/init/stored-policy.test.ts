@@ -207,6 +207,45 @@ describe('a project with a database', () => {
     });
   });
 
+  test('gets samples that its patterns match, so that a bootstrap verifies them', async () => {
+    const pool = (await createDatabase()).pool();
+    const text = readFileSync(defaultModelPath, 'utf8').replace(
+      /^m = .*$/m,
+      'm = g(r.sub, p.sub) && keyMatch2(r.obj, p.obj) && regexMatch(r.act, p.act)',
+    );
+    const { folder, read } = await createProject(undefined, { 'model.conf': text });
+    const options = { model: join(folder, 'model.conf'), seeders: [] };
+    const rules = [
+      ['p', 'clerk', '/invoices/:id', '(GET)|(PUT)'],
+      ['p', 'clerk', '/invoices/:number', 'GET'],
+      ['p', 'boss', '/reports/*', '.*'],
+      ['g', 'boss', 'clerk'],
+    ];
+    await bootstrapDatabase(pool, { ...options, policy: definePolicy({ rules }) });
+    const { notes } = await initProject(folder, pool);
+
+    expect(read('policy.yaml')).toMatch(
+      /\nsamples:\n {2}- \[clerk, \/invoices\/1, GET\]\n {2}- \[boss, .*\]\n$/,
+    );
+    expect(notes).toContainEqual(expect.stringMatching(/^The requests under samples were made/));
+    const report = await bootstrapDatabase(pool, { ...options, policy: join(folder, 'policy.yaml') });
+    expect(report).toMatchObject({ changed: false, verification: { checks: 2, allowed: 2 } });
+
+    const kept = await createProject(undefined, { 'model.conf': text, 'policy.yaml': 'mine' });
+    const ofKept = await initProject(kept.folder, pool);
+    expect(ofKept.notes.join()).not.toContain('samples');
+    const asCsv = await createProject(undefined, { 'model.conf': text });
+    const ofCsv = await initProject(asCsv.folder, pool, { form: 'csv' });
+    expect(ofCsv.notes.join()).not.toContain('samples');
+
+    const many = Array.from({ length: 1_996 }, (_, n) => ['p', 'clerk', `/invoices/:id/lines/${n}`, 'GET']);
+    await bootstrapDatabase(pool, { ...options, policy: definePolicy({ rules: many }) });
+    const ofMany = await createProject(undefined, { 'model.conf': text });
+    await initProject(ofMany.folder, pool);
+    const { samples } = await loadPolicyFile(join(ofMany.folder, 'policy.yaml'));
+    expect(samples).toHaveLength(499); // of the first 500 rules, as time is limited; one of them decides nothing
+  });
+
   test.each(['no table', 'an empty one'])(
     'gets an example to begin with if the database has %s',
     async (has) => {

@@ -135,8 +135,8 @@ export type BootstrapErrorCode =
    */
   | 'MIGRATION_ENDED_TRANSACTION'
   /**
-   * A migration can't run in a transaction, or not in the same one. Run it with your own tool first, and
-   * give `migrations: false`.
+   * A migration can't run in a transaction, or not in the same one. Run your migrations with your own tool first, and
+   * do not give them to the bootstrap.
    */
   | 'MIGRATION_NOT_TRANSACTIONAL'
   /**

@@ -87,8 +87,8 @@ export type BootstrapErrorCode =
   /** Rows of the rule table are not valid rules. Correct or delete the rows whose ids are in `ids`. */
   | 'STORED_RULE_INVALID'
   /**
-   * Stored rules have a ptype or a number of values that the model does not define. Give the model of this
-   * policy.
+   * Stored rules have a ptype or a number of values that the model does not define, or a pattern that its function
+   * does not take. Give the model of this policy, or correct the rules.
    */
   | 'RULES_DO_NOT_FIT_MODEL'
   /**
@@ -110,7 +110,7 @@ export type BootstrapErrorCode =
    * try it on a copy of the database.
    */
   | 'DRY_RUN_IMPOSSIBLE'
-  /** This engine, or this table of it, has no triggers, which a journal needs. Leave out the `journal` option. */
+  /** This engine, or this kind of table, lacks the triggers that a journal needs. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
   /**
    * The engine does not take all rules of a definition with a `version`, and their record, in one transaction. Remove

@@ -65,8 +65,8 @@ export type BootstrapErrorCode =
   /** A table lacks a column that a seeder fills. Add it by a migration, or correct the name. */
   | 'COLUMN_MISSING'
   /**
-   * A table of that name, or one that looks like a rule table, exists, but not as needed. Run the statements of the
-   * message, rename or move the table, or name another table or schema.
+   * A table of that name, or one that looks like a rule table, exists, but can't be used as it is. Run the statements
+   * of the message, rename or move the table, or name another table or schema.
    */
   | 'TABLE_SHAPE'
   /**
@@ -87,8 +87,8 @@ export type BootstrapErrorCode =
   /** Rows of the rule table are not valid rules. Correct or delete the rows whose ids are in `ids`. */
   | 'STORED_RULE_INVALID'
   /**
-   * Stored rules have a ptype or a number of values that the model does not define. Give the model of this
-   * policy.
+   * Stored rules have a ptype or a number of values that the model does not define, or a pattern that its function
+   * does not take. Give the model of this policy, or correct the rules.
    */
   | 'RULES_DO_NOT_FIT_MODEL'
   /**
@@ -106,11 +106,11 @@ export type BootstrapErrorCode =
   /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
   /**
-   * On this engine, what makes a table can't be tried and rolled back. Run without `dryRun`, or try it on a
-   * copy of the database.
+   * On this engine, a table that was made can't be rolled back, so a dry run can't try it. Run without `dryRun`, or
+   * try it on a copy of the database.
    */
   | 'DRY_RUN_IMPOSSIBLE'
-  /** This engine, or this table of it, has no triggers, which a journal needs. Leave out the `journal` option. */
+  /** This engine, or this kind of table, lacks the triggers that a journal needs. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
   /**
    * The engine does not take all rules of a definition with a `version`, and their record, in one transaction. Remove
@@ -135,8 +135,8 @@ export type BootstrapErrorCode =
    */
   | 'MIGRATION_ENDED_TRANSACTION'
   /**
-   * A migration can't run in a transaction, or not in the same one. Run it with your own tool first, and
-   * give `migrations: false`.
+   * A migration can't run in a transaction, or not in the same one. Run your migrations with your own tool first, and
+   * do not give them to the bootstrap.
    */
   | 'MIGRATION_NOT_TRANSACTIONAL'
   /**
@@ -204,8 +204,7 @@ export type ProblemCode =
   | 'RULE_WRONG_LENGTH'
   /**
    * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, an
-   * address range has no mask that means something, or Casbin can't use its pattern or its condition. Correct the
-   * value.
+   * address range has an invalid mask, or Casbin can't use its pattern or its condition. Correct the value.
    */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */
@@ -251,11 +250,11 @@ export type ProblemCode =
   | 'REQUEST_NAME_UNKNOWN'
   /** A request must be allowed, and must be denied. Remove it from one of the lists. */
   | 'EXPECTATION_CONFLICT'
-  /** The definition itself decides a request differently than it says. Correct the request or the rules. */
+  /** The rules of a definition decide a request differently than it lists. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
   /** A definition says something about earlier versions and has no `version`. Add one. */
   | 'VERSION_MISSING'
-  /** A role or rule is retired or renamed and defined as well, or moves to a role that is not. Correct one of them. */
+  /** A role or rule is retired or renamed and defined as well, or its new role is not defined. Correct one of them. */
   | 'OWNERSHIP_CONTRADICTED'
   /** Fewer rules decide a request than required. Write requests for the others, or remove those rules. */
   | 'COVERAGE_TOO_LOW'

@@ -154,7 +154,7 @@ export class SeederError extends BootstrapError {
   }
 }
 
-/** The live policy does not do what the definition promises; `report` has every finding. */
+/** The stored policy does not do what the definition promises; `report` has every finding. */
 export class VerificationError extends BootstrapError {
   /** The report of the verification, with every finding. */
   readonly report: VerificationReport;

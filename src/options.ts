@@ -8,7 +8,7 @@ import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';
 import type { RuleTableOptions } from './tables/rule-table.ts';
 
-/** How the live policy is verified. */
+/** How the stored policy is verified. */
 export interface VerifyOptions {
   /**
    * Whether drift is a failure. Default: false, since administrators may grant what the definition does not;

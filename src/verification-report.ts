@@ -37,7 +37,7 @@ export interface Explanation {
   readonly reason: string;
 }
 
-/** A promise that the live policy does not keep. */
+/** A promise that the stored policy does not keep. */
 export interface VerificationFailure extends Explanation {
   /**
    * `missing-rule`: a defined rule is not stored. `decision`: a request is decided differently because of that.
@@ -67,7 +67,7 @@ export interface IntegrityFinding {
   readonly message: string;
 }
 
-/** Something that the live policy has in addition to the definition: somebody has granted or denied it since. */
+/** Something that the stored policy has in addition to the definition: somebody has granted or denied it since. */
 export interface DriftFinding extends Explanation {
   /** The request that is decided differently; empty for a rule that changes no expectation. */
   readonly request: readonly string[];
@@ -169,7 +169,7 @@ export interface KeptAwayRule {
   readonly at: Date | null;
 }
 
-/** The comparison of the live policy with the definition. */
+/** The comparison of the stored policy with the definition. */
 export interface VerificationReport {
   /** Whether there is no failure: neither in `failures` nor among the integrity findings. */
   readonly ok: boolean;
@@ -177,11 +177,11 @@ export interface VerificationReport {
   readonly checks: number;
   /** How many of them were allowed. */
   readonly allowed: number;
-  /** Promises of the definition that the live policy does not keep. */
+  /** Promises of the definition that the stored policy does not keep. */
   readonly failures: readonly VerificationFailure[];
   /** Stored rules that do not read back as written. */
   readonly integrity: readonly IntegrityFinding[];
-  /** What the live policy has in addition to the definition. */
+  /** What the stored policy has in addition to the definition. */
   readonly drift: readonly DriftFinding[];
   /** Defined rules that are not stored on purpose. The policy is verified without them. */
   readonly keptAway: readonly KeptAwayRule[];

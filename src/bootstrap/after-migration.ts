@@ -148,7 +148,7 @@ async function brokenBy(
   return new MigrationBrokePolicyError(
     migration,
     [
-      `Migration "${migration}" breaks what held before it. Nothing was changed.`,
+      `Migration "${migration}" breaks the policy. Nothing was changed.`,
       ...decisions,
       ...structure,
       ...changes,

@@ -152,7 +152,7 @@ async function prepareTables(
 function triesTables({ engine }: ResolvedOptions, pending: readonly string[]): DatabaseError {
   return new DatabaseError(
     'DRY_RUN_IMPOSSIBLE',
-    `On ${engine.title}, what makes a table can't be tried and rolled back, and migrations are pending: ${pending.join(', ')}. Nothing was changed. Run it without dryRun, or try it on a copy.`,
+    `On ${engine.title}, a table that was made can't be rolled back, so a dry run can't try the pending migrations: ${pending.join(', ')}. Nothing was changed. Run it without dryRun, or try it on a copy.`,
   );
 }
 

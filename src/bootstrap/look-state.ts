@@ -131,6 +131,6 @@ export function logUnknown(options: ResolvedOptions, { packageNames, application
   if (unknown.length === 0) return;
   logger.info(
     { event: 'unknown_migrations', names: unknown },
-    'Migrations are applied that this release, or these options, do not have',
+    'The database has applied migrations that this release, or these options, do not have',
   );
 }

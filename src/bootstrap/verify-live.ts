@@ -142,7 +142,7 @@ export async function requireVerified(
   const { renderFailures, renderRemedies } = await import('../render/findings.ts');
   throw new VerificationError(
     [
-      'The live policy does not do what is defined. Nothing was changed.',
+      'The stored policy does not do what is defined. Nothing was changed.',
       renderFailures(report),
       ...renderRemedies(report),
     ].join('\n\n'),

@@ -10,7 +10,7 @@ import { findMaskFault, thrownPatternCheck } from './patterns.ts';
 /**
  * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor
  * `deny`, so the rule decides nothing; its priority is not a number, under an effect for which that changes the order
- * of the others; its address range has no mask that means something; a function throws on its pattern; or `eval` can't
+ * of the others; its address range has an invalid mask; a function throws on its pattern; or `eval` can't
  * evaluate its condition. Null for any other rule.
  */
 export function usabilityCheck(model: Model): (rule: Rule) => string | null {

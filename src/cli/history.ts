@@ -15,7 +15,7 @@ export function addHistoryCommand(program: Command, run: RunCommand): void {
     .command('history')
     .description('Show who changed the policy, when and why, by the journal of the rule table.')
     .argument('[values...]', 'only rules with all of these values: a user, a role, a resource')
-    .option('--actor <name>', 'only what this one has changed')
+    .option('--actor <name>', 'only changes by this actor')
     .option('--since <time>', 'not before: 2026-11-01, 2026-11-01T12:00Z, 90m, 24h or 7d ago', parseMoment)
     .option('--until <time>', 'before that time', parseMoment)
     .option('--limit <number>', 'how many, of the newest', parseLimit, 100);

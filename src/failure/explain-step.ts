@@ -38,7 +38,8 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
   if (step === null) return null;
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
   const name = nameStep(step);
-  const ownTool = 'run it with your own tool first, and give migrations: false';
+  // Not with migrations: false, which leaves out the tables of this library too.
+  const ownTool = 'run your migrations with your own tool first, and do not give them to the bootstrap';
   const remedy =
     step.kind === 'migration'
       ? `Remove its transaction statements, or ${ownTool}.`

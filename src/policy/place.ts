@@ -79,7 +79,7 @@ export const MAX_DEPTH = 100;
 
 /** The result for a file that is nested deeper, with the place. */
 export function refuseTooDeep(at: string): Parsed {
-  const message = `this is nested over ${MAX_DEPTH} levels deep.`;
+  const message = `this is nested over ${MAX_DEPTH} levels deep. Write it with fewer levels.`;
   return { value: undefined, problems: [syntaxProblem(at, message)] };
 }
 

@@ -245,7 +245,10 @@ class AliasResolver {
       );
     }
     if (extent.depth > MAX_DEPTH)
-      return this.#refuse(alias, `the value of this alias is nested over ${MAX_DEPTH} levels deep.`);
+      return this.#refuse(
+        alias,
+        `the value of this alias is nested over ${MAX_DEPTH} levels deep. Write it with fewer levels.`,
+      );
     this.sources.set(alias, source);
     return extent;
   }

@@ -33,7 +33,10 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly maxStalenessMs?: number | undefined;
   /** Whether a stale or closed enforcer still decides by the rules that it has, or denies. Default: `decide`. */
   readonly whenStale?: 'decide' | 'deny' | undefined;
-  /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
+  /**
+   * How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs` if that is
+   * less.
+   */
   readonly pollIntervalMs?: number | undefined;
   /**
    * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to

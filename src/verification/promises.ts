@@ -225,7 +225,7 @@ function describeContradiction(
 ): Problem[] {
   const shown = request.join(', ');
   if (answer.error !== null) {
-    const message = `"${shown}" can't be decided on this definition: ${answer.error}.`;
+    const message = `"${shown}" can't be decided on this definition: ${answer.error}. Correct the request or the rules.`;
     return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
   }
   if (decisionOf(answer) === expected) return [];

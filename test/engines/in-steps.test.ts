@@ -65,7 +65,7 @@ describe.each(SIMULATED)('on %s', (name) => {
       code: 'MIGRATION_BROKE_POLICY',
       migration: '2_users',
       message: expect.stringMatching(
-        /^Migration "2_users" breaks what held before it\. On .* each step is committed by itself: /,
+        /^Migration "2_users" breaks the policy\. On .* each step is committed by itself: /,
       ),
     });
   });

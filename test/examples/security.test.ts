@@ -193,3 +193,15 @@ test('with a version of the policy, the further grants are enough for what stays
     verification: { keptAway },
   });
 });
+
+test('with a version of the policy, only the owner can insert rules by a bootstrap', async () => {
+  const withVersion = (policy: object) => ({
+    ...OPTIONS,
+    policy: { ...defaultPolicy, ...policy, version: 1 },
+  });
+  const { as } = await followPage(withVersion({}), grants + grantsWithVersion);
+  const larger = withVersion({ rules: LARGER.policy.rules });
+
+  await expect(bootstrapDatabase(as('admin'), larger)).rejects.toThrow(REFUSAL);
+  expect(await bootstrapDatabase(as('owner'), larger)).toMatchObject({ changed: true });
+});

@@ -163,14 +163,14 @@ test.each([
   ['policy.yaml', `${'- '.repeat(20_000)}x`, '1:203'],
 ])('a %s that is nested too deep is reported with the place: %#', async (name, text, place) => {
   expect(await problemsIn(name, text)).toEqual([
-    `${place} POLICY_SYNTAX this is nested over 100 levels deep.`,
+    `${place} POLICY_SYNTAX this is nested over 100 levels deep. Write it with fewer levels.`,
   ]);
 });
 
 test('aliases of aliases are reported at the place where they are too deep', async () => {
   const levels = Array.from({ length: 150 }, (_, n) => `r${n + 1}: &r${n + 1} [*r${n}]`);
   expect(await problemsIn('policy.yaml', `r0: &r0 [x]\n${levels.join('\n')}`)).toEqual([
-    '101:14 POLICY_SYNTAX the value of this alias is nested over 100 levels deep.',
+    '101:14 POLICY_SYNTAX the value of this alias is nested over 100 levels deep. Write it with fewer levels.',
   ]);
 });
 

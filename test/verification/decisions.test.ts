@@ -76,7 +76,7 @@ describe('after a rule was deleted', () => {
     );
 
     expect(error).toMatchObject({ name: 'VerificationError', code: 'VERIFICATION_FAILED' });
-    expect(error.message).toMatch(/^The live policy does not do what is defined\. Nothing was changed\.\n/);
+    expect(error.message).toMatch(/^The stored policy does not do what is defined\. Nothing was changed\.\n/);
     expect(error.report.failures).toHaveLength(4);
     for (const role of ['readonly', 'user', 'admin']) {
       expect(error.message).toMatch(new RegExp(`${role}.*accounts.*read.*allow.*deny`));

@@ -38,8 +38,8 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
   if (step === null) return null;
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
   const name = nameStep(step);
-  // Not with migrations: false, which leaves out the tables of this library too.
-  const ownTool = 'run your migrations with your own tool first, and do not give them to the bootstrap';
+  const ownTool =
+    'run your migrations with your own tool first, and do not give them to the bootstrap (with migrations: false, it would not make its own tables either)';
   const remedy =
     step.kind === 'migration'
       ? `Remove its transaction statements, or ${ownTool}.`

@@ -61,7 +61,9 @@ describe('a migration', () => {
       sql.raw(statement).execute(db),
     );
     expect(error.message).toContain("can't run in a transaction");
-    expect(error.message).toContain('with your own tool first, and do not give them to the bootstrap');
+    expect(error.message).toContain(
+      'with your own tool first, and do not give them to the bootstrap (with migrations: false',
+    );
   });
 
   test('that uses an enum value of its own transaction is refused with that reason, and so is a seeder', async () => {
@@ -99,7 +101,9 @@ describe('a migration', () => {
         sql.raw(statement).execute(db),
       );
       expect(error.message).toContain('Nothing was changed.');
-      expect(error.message).toContain('with your own tool first, and do not give them to the bootstrap');
+      expect(error.message).toContain(
+        'with your own tool first, and do not give them to the bootstrap (with migrations: false',
+      );
     },
   );
 

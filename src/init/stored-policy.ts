@@ -71,8 +71,10 @@ async function withSamples({ definition, model, configureEnforcer }: StoredPolic
   const samples: Request[] = [];
   if (readParts(model) === null) {
     const rules = compilePolicy(definition);
-    const tried = rules.filter(({ ptype }) => ptype === 'p').slice(0, MOST_EVALUATIONS / rules.length);
-    for await (const request of findExamples(model, rules, tried, configureEnforcer)) samples.push(request);
+    const most = MOST_EVALUATIONS / rules.length;
+    for await (const request of findExamples(model, rules, rules, configureEnforcer, most)) {
+      samples.push(request);
+    }
   }
   const sampled = samples.length === 0 ? definition : { ...definition, samples };
   return { definition: sampled, model, configureEnforcer };

@@ -64,9 +64,10 @@ export async function lintPolicy(
   // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
   const others = problems.length === 0 ? warnings : warnings.filter((warning) => !isOfCoverage(warning));
   const undecided = others.some(isOfCoverage) ? untested : [];
-  const tried = undecided.filter(({ ptype }) => ptype === 'p').slice(0, TRIED_RULES);
   const { value: example } =
-    model === null ? {} : await findExamples(model, defined.rules, tried, verified.configureEnforcer).next();
+    model === null
+      ? {}
+      : await findExamples(model, defined.rules, undecided, verified.configureEnforcer, TRIED_RULES).next();
   const placed = others.map((warning) => ({
     ...(isOfCoverage(warning) ? withExample(warning, example) : warning),
     at: placeOf(warning.rules, defined),

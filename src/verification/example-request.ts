@@ -2,49 +2,85 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { patternTokens } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import { createDecider } from './decide.ts';
+import { subjectLinks, subjectPosition, subjectPositions } from './parts.ts';
 
 /** The longest value that is shown. */
 const LONGEST = 200;
 
+/** How many rules of the roles that it leads to are tried for a link. */
+const TRIED_OF_LINK = 3;
+
 /**
- * Finds requests that the `tried` rules decide, at most one for each, where rules hold patterns, from which no requests
- * follow: they can be written under `samples`.
+ * Finds requests that the `undecided` rules decide, at most one for each, where rules hold patterns, from which no
+ * requests follow: they can be written under `samples`. A link between roles decides a request for the one by a rule of
+ * the other.
  *
- * @param tried some of the rules of `p`; decisions on a large policy with patterns take long
+ * @param most how many rules are tried, those of `p` first; decisions on a large policy with patterns take long
  */
 export async function* findExamples(
   model: Model,
   rules: readonly Rule[],
-  tried: readonly Rule[],
+  undecided: readonly Rule[],
   configureEnforcer: ConfigureEnforcer | undefined,
+  most: number,
 ): AsyncGenerator<Request, undefined> {
+  const isLink = ({ ptype }: Rule) => ptype !== 'p';
+  const permissions = undecided.filter(({ ptype }) => ptype === 'p');
+  const tried = [...permissions, ...undecided.filter(isLink)].slice(0, most);
   if (tried.length === 0) return;
-  const patterns = patternTokens(matcherOf(model));
+  const inheritedBy = inheritedRequests(model, rules);
   const { decide } = await createDecider(model, rules, configureEnforcer);
   for (const rule of tried) {
-    for (const request of requestsFor(model, rule, patterns)) {
+    const candidates = isLink(rule) ? inheritedBy(rule) : requestsFor(model, rule.values);
+    for (const { request, by } of candidates) {
       const answer = await decide(request);
-      const isByRule = answer.rule.length > 0 && answer.rule.every((value, at) => value === rule.values[at]);
-      if (!isByRule) continue;
+      if (answer.rule.length === 0 || answer.rule.some((value, at) => value !== by[at])) continue;
       yield request;
       break;
     }
   }
 }
 
+/** A request, and the values of the rule that is to decide it. */
+interface Candidate {
+  readonly request: Request;
+  readonly by: readonly string[];
+}
+
+/** Creates a function that returns requests which a link between roles may decide. */
+function inheritedRequests(model: Model, rules: readonly Rule[]): (link: Rule) => Candidate[] {
+  const ptypes = subjectLinks(model);
+  const [inRule, inRequest] = [subjectPositions(model)('p'), subjectPosition(model)];
+  const parents = new Map<string, string[]>();
+  for (const { ptype, values } of rules) {
+    if (ptypes.includes(ptype)) addTo(parents, values[0] ?? '', values[1] ?? '');
+  }
+  return ({ values: [child = '', parent = '', ...domain] }) => {
+    if (child.length > LONGEST) return [];
+    const roles = collectAncestors(parents, parent);
+    const isInherited = ({ ptype: own, values }: Rule) =>
+      own === 'p' && roles.has(values[inRule] ?? '') && domain.every((value) => values.includes(value));
+    return rules
+      .filter(isInherited)
+      .slice(0, TRIED_OF_LINK)
+      .flatMap(({ values }) => requestsFor(model, values))
+      .map(({ request, by }) => ({ request: request.with(inRequest, child), by }));
+  };
+}
+
 /** None if requests have values that rules do not have, such as attributes, or values are too long to be shown. */
-function requestsFor(model: Model, { values }: Rule, patterns: readonly string[]): Request[] {
+function requestsFor(model: Model, values: readonly string[]): Candidate[] {
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
   if (requestTokens.some((token) => !policyTokens.includes(token))) return [];
   if (values.some(({ length }) => length > LONGEST)) return [];
+  const patterns = patternTokens(matcherOf(model));
   const at = (token: string) => values[policyTokens.indexOf(token)] ?? '';
-  return [
-    requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token))),
-    requestTokens.map(at),
-  ];
+  const filled = requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token)));
+  return [filled, requestTokens.map(at)].map((request) => ({ request, by: values }));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Enforcer, newModelFromString } from 'casbin';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, lintPolicy } from '../../src/index.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { rule } from '../verification/verify.fixture.ts';
@@ -51,6 +51,49 @@ test('written as a sample, the request covers the rule, and the next one has an 
   );
   await expect(lintPolicy({ model: PATHS, policy: { rules, samples } })).resolves.toMatchObject({
     warnings: [],
+  });
+});
+
+describe('a link that decides nothing', () => {
+  const rules = ['p, viewer, /invoices/:id, GET', 'g, clerk, viewer', 'g, boss, clerk'].map(rule);
+  const samples = [['viewer', '/invoices/1', 'GET']];
+
+  test('has a request for a rule of the role that it leads to, over other links too', async () => {
+    expect(await examplesOf({ model: PATHS, policy: { rules, samples } })).toEqual([
+      '["clerk", "/invoices/1", "GET"].',
+    ]);
+    const clerks = [...samples, ['clerk', '/invoices/2', 'GET']];
+    expect(await examplesOf({ model: PATHS, policy: { rules, samples: clerks } })).toEqual([
+      '["boss", "/invoices/1", "GET"].',
+    ]);
+  });
+
+  test('has none for a name that is too long to be shown', async () => {
+    const long = ['g', 'x'.repeat(201), 'viewer'];
+    expect(
+      await examplesOf({ model: PATHS, policy: { rules: [...rules.slice(0, 1), long], samples } }),
+    ).toEqual([]);
+  });
+
+  test('has none where a rule of its own decides first', async () => {
+    const own = [rule('p, clerk, /invoices/*, GET'), ...rules.slice(0, 2)];
+    const policy = { rules: own, samples: [...samples, ['clerk', '/invoices/2', 'GET']] };
+    expect(await examplesOf({ model: PATHS, policy })).toEqual([]);
+  });
+
+  test('has one in its own domain', async () => {
+    const model = newModelFromString(
+      modelText({
+        r: 'sub, dom, obj, act',
+        p: 'sub, dom, obj, act',
+        g: ['g = _, _, _'],
+        m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && keyMatch2(r.obj, p.obj) && r.act == p.act',
+      }),
+    );
+    const of = ['one', 'two', 'three', 'acme'].map((name) => ['p', 'viewer', name, '/:id', 'GET']);
+    const known = of.map(([, subject = '', name = '']) => [subject, name, '/1', 'GET']);
+    const policy = { rules: [...of, ['g', 'clerk', 'viewer', 'acme']], samples: known };
+    expect(await examplesOf({ model, policy })).toEqual(['["clerk", "acme", "/1", "GET"].']);
   });
 });
 

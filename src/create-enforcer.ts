@@ -10,7 +10,7 @@ import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { BootstrapError, InvalidOptionsError, type Problem, StoredRuleError } from './errors.ts';
 import { explainRefusal } from './failure/explain-refusal.ts';
-import { withoutMisshapen } from './options/resolve.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { findMisfits } from './policy/check.ts';
@@ -46,17 +46,19 @@ export async function createEnforcer(
   options: EnforcerOptions | BootstrapOptions = {},
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
-  const { schema, table, engine, configureEnforcer } = options;
+  const { schema, table, engine, configureEnforcer, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   const checks: RuleChecks = {
     read: storedRuleCheck(options),
     write: async (rules, saved) => requireLoadable(saved ?? enforcer.getModel(), rules),
   };
-  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks);
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks, connectTimeoutMs);
   const explain = async (error: unknown) => {
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const needs = { schema, select: possibleNames(toTableChoice(table)) };
     const tell = (client: ClientLike) => explainRefusal(error, client, 'load the policy', needs);
-    throw await withSession(pool, ({ client }) => tell(client)).catch(() => tell(NO_CLIENT));
+    throw await withSession(pool, ({ client }) => tell(client), { connectTimeoutMs }).catch(() =>
+      tell(NO_CLIENT),
+    );
   };
   const enforcer: Enforcer = await buildEnforcer(model, adapter, configureEnforcer).catch(explain);
   return enforcer;

@@ -51,6 +51,11 @@ export interface EnforcerOptions {
    * (docs/scaling.md). Default: what the server says.
    */
   readonly engine?: EngineName | undefined;
+  /**
+   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 60 000. What a pool
+   * itself limits (`connectionTimeoutMillis`) stays limited.
+   */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 /**
@@ -65,7 +70,6 @@ export interface VerifyDatabaseOptions
       | 'policy'
       | 'verify'
       | 'lockTimeoutMs'
-      | 'connectTimeoutMs'
       | 'statementTimeoutMs'
       | 'idleInTransactionTimeoutMs'
       | 'logger'
@@ -101,11 +105,6 @@ export interface BootstrapOptions extends EnforcerOptions {
   readonly verify?: VerifyOptions | false | undefined;
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */
   readonly lockTimeoutMs?: number | undefined;
-  /**
-   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 60 000. What a pool
-   * itself limits (`connectionTimeoutMillis`) stays limited.
-   */
-  readonly connectTimeoutMs?: number | undefined;
   /**
    * How long one statement may take, in milliseconds; 0 is without end. Default: the connection's own setting. A
    * server that has not answered a while after that is given up, and the connection closed: without this option

@@ -42,8 +42,9 @@ function loadShapes() {
   return shapes;
 }
 
-/** How long to wait for a lock by default. */
+/** How long to wait for a lock, and for a client of the pool, by default. */
 export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+export const DEFAULT_CONNECT_TIMEOUT_MS = 60_000;
 
 /**
  * Checks and completes the options.
@@ -228,7 +229,7 @@ export async function completeOptions(
     schema: options.schema,
     table: toTableChoice(options.table),
     lockTimeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
-    connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     statementTimeoutMs: options.statementTimeoutMs,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     dryRun: options.dryRun ?? false,

@@ -34,7 +34,6 @@ export const checkLiveShape = shapeCheck({
   domain: oneOrMore,
   maxStalenessMs: v.optional(milliseconds),
   whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
-  connectTimeoutMs: v.optional(milliseconds),
   pollIntervalMs: v.optional(milliseconds),
   notifyChannel: channelEntry,
   onChange: v.optional(callable),

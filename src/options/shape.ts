@@ -136,6 +136,7 @@ export const enforcerEntries = {
   schema: v.optional(schema),
   table: optionalBy((input) => (typeof input === 'string' ? ruleTableName : ruleTable)),
   engine: v.optional(v.picklist(ENGINE_NAMES, `must be one of ${ENGINE_NAMES.join(', ')}`)),
+  connectTimeoutMs: v.optional(milliseconds),
 };
 
 const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };
@@ -190,7 +191,6 @@ export const bootstrapEntries = {
   ),
   journal: flag,
   lockTimeoutMs: v.optional(milliseconds),
-  connectTimeoutMs: v.optional(milliseconds),
   statementTimeoutMs: v.optional(milliseconds),
   idleInTransactionTimeoutMs: v.optional(milliseconds),
   dryRun: flag,

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { createEnforcer } from '../../src/create-enforcer.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
@@ -241,6 +242,8 @@ describe.concurrent('a pool whose clients are all in use', () => {
     expect(error.message).toContain('All of its clients may be in use, or the server may not answer.');
     const verifying = await failureOf(() => verifyDatabase(stuck, { connectTimeoutMs: 50 }));
     expect(verifying).toMatchObject({ code: 'CONNECTION_FAILED' });
+    const loading = await failureOf(() => createEnforcer(stuck, { connectTimeoutMs: 50 }));
+    expect(loading).toMatchObject({ code: 'CONNECTION_FAILED' });
   });
 
   test('by a seeder that waits for another client of it ends in an error', async ({ onTestFinished }) => {

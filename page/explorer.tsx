@@ -60,7 +60,7 @@ function describeShown(
 }
 
 function describeNothing({ users, isCompared }: PageMatrix, { user, show }: Filters): string {
-  if (user !== '' && !users.some(({ name }) => name === user)) return 'No user has this name and a role.';
+  if (user !== '' && !users.some(({ name }) => name === user)) return 'No user on this page has this name.';
   if (show === 'differences' && !isCompared) return 'There is no definition to differ from.';
   if (show === 'differences') return 'Nothing here differs from the definition.';
   return 'No permission matches these filters.';

@@ -40,7 +40,7 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     ).toEqual(['carol']);
     await expect
       .poll(() => page.locator('.panes').textContent())
-      .toContain('No user has this name and a role.');
+      .toContain('No user on this page has this name.');
     await page.getByLabel('User', { exact: true }).fill('dan');
     await expect.poll(() => page.getByRole('status').textContent()).toBe('2 of 6 roles × 15 permissions');
     await page.getByLabel('User', { exact: true }).fill('nobody');

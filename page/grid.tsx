@@ -42,9 +42,10 @@ export function Grid({ matrix, findCell, selection, chosen, onChoose }: GridProp
   useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
-    scroller.current
-      ?.querySelector<HTMLElement>('[role=gridcell][tabindex="0"]')
-      ?.focus({ preventScroll: true });
+    const cell = scroller.current?.querySelector<HTMLElement>('[role=gridcell][tabindex="0"]');
+    cell?.focus({ preventScroll: true });
+    // The grid has scrolled to it, and the page may have to as well.
+    cell?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   });
 
   const moveTo = (next: GridPlace) => {

@@ -1,0 +1,152 @@
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { renderPage } from '../../../src/page/render-page.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
+import { pageOf } from '../page.fixture.ts';
+
+/** So small that neither all rows nor all columns are on the screen. */
+const SMALL = { width: 600, height: 900 };
+
+describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
+  test.each([
+    { roles: 8, width: 104, writing: 'horizontal-tb' },
+    { roles: 9, width: 34, writing: 'vertical-rl' },
+  ])('writes the names of $roles roles as $writing', async ({ roles, width, writing }) => {
+    const page = await openGrid(roles, 2);
+    const header = page.getByRole('columnheader', { name: 'role 1' });
+    expect((await header.boundingBox())?.width).toBe(width);
+    expect(await page.evaluate(`getComputedStyle(document.querySelector('.role-name')).writingMode`)).toBe(
+      writing,
+    );
+    const [place, below] = [await header.boundingBox(), await cellAt(page, 'role 1', 0).boundingBox()];
+    expect(below).toMatchObject({ x: place?.x, width });
+    expect(below?.y).toBeGreaterThanOrEqual((place?.y ?? 0) + (place?.height ?? 0));
+  });
+
+  test('shows the cell to which a key moves, in full', async () => {
+    const page = await openGrid(20, 100, SMALL);
+    await cellAt(page, 'role 0', 0).focus();
+    const keys = ['PageDown', 'PageDown', 'ArrowDown', 'End', 'Control+End', 'PageUp', 'Control+Home'];
+    for (const key of [
+      ...Array<string>(15).fill('ArrowRight'),
+      ...keys,
+      ...Array<string>(20).fill('ArrowDown'),
+    ]) {
+      await page.keyboard.press(key);
+      expect(await isFocusedCellShown(page), key).toBe(true);
+    }
+    for (let column = 0; column < 15; column++) {
+      await page.keyboard.press('ArrowRight');
+      expect(await isFocusedCellShown(page)).toBe(true);
+    }
+  });
+
+  test('moves by Page Down to a row that was the last one on the screen, or close to it', async () => {
+    const page = await openGrid(3, 100, SMALL);
+    await cellAt(page, 'role 0', 0).focus();
+    await page.keyboard.press('PageDown');
+    const rows = await page.evaluate<number>(`
+      (document.querySelector('.grid').clientHeight - document.querySelector('.row.head').offsetHeight) / 32
+    `);
+    const moved = Number(/resource (\d+)/.exec((await focusedName(page)) ?? '')?.[1]);
+    expect(moved).toBeLessThan(rows);
+    expect(moved).toBeGreaterThan(rows - 3);
+  });
+
+  test('explains a cell by Space as by Enter, and scrolls nothing by that', async () => {
+    const page = await openGrid(3, 3, SMALL);
+    await cellAt(page, 'role 0', 1).focus();
+    for (const [key, role] of [
+      [' ', 'role 0'],
+      ['Enter', 'role 1'],
+    ] as const) {
+      const scrolled = await page.evaluate('scrollY');
+      await page.keyboard.press(key);
+      await expect.poll(() => page.locator('.explanation h3 bdi').first().textContent()).toBe(role);
+      expect(await page.evaluate('scrollY')).toBe(scrolled);
+      await page.keyboard.press('ArrowRight');
+    }
+  });
+
+  test('leaves keys to the browser that have Alt, and keys that it does not know', async () => {
+    const page = await openGrid(3, 3);
+    await cellAt(page, 'role 0', 0).focus();
+    await page.evaluate(
+      `addEventListener('keydown', (event) => { globalThis.taken = event.defaultPrevented; })`,
+    );
+    for (const [key, isTaken] of [
+      ['ArrowRight', true],
+      ['Alt+ArrowRight', false],
+      ['f', false],
+    ] as const) {
+      await page.keyboard.press(key);
+      expect(await page.evaluate('taken'), key).toBe(isTaken);
+    }
+    expect(await focusedName(page)).toMatch(/^role 1, resource 0 read/);
+  });
+
+  test('moves from the cell that was clicked', async () => {
+    const page = await openGrid(3, 3);
+    await cellAt(page, 'role 1', 1).click();
+    expect(await focusedName(page)).toMatch(/^role 1, resource 1 read/);
+    await page.keyboard.press('ArrowDown');
+    expect(await focusedName(page)).toMatch(/^role 1, resource 2 read/);
+  });
+
+  test('leaves the focus in a filter that is typed into, and one cell for Tab', async () => {
+    const page = await openGrid(12, 30);
+    await cellAt(page, 'role 0', 0).focus();
+    await page.keyboard.press('Control+End');
+    await page.getByLabel('Role', { exact: true }).focus();
+    await page.keyboard.type('role 1');
+    await expect.poll(() => page.getByRole('status').textContent()).toMatch(/^3 of 12 roles/);
+    expect(await page.getByLabel('Role', { exact: true }).inputValue()).toBe('role 1');
+    await page.getByLabel('Resource', { exact: true }).fill('resource 1');
+    await expect.poll(() => page.getByRole('status').textContent()).toMatch(/11 of 30 permissions$/);
+    const stops = page.locator('[role=gridcell][tabindex="0"]');
+    expect(await stops.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')))).toEqual([
+      'role 11, resource 19 read: allowed by its own rule',
+    ]);
+  });
+
+  test('draws what is scrolled to, and more when the screen becomes larger', async () => {
+    const page = await openGrid(60, 100, { width: 500, height: 300 });
+    await page.evaluate(`document.querySelector('.grid').scrollTo(1400, 2500)`);
+    await cellAt(page, 'role 40', 80).waitFor();
+    expect(await cellAt(page, 'role 0', 1).count()).toBe(0);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await expect.poll(() => cellAt(page, 'role 55', 90).count()).toBe(1);
+  });
+});
+
+/** A page of roles that may read some of the resources. */
+async function openGrid(roles: number, resources: number, viewport = { width: 1280, height: 900 }) {
+  const rules = Array.from({ length: resources }, (_, resource) =>
+    Array.from({ length: roles }, (_, role) => ['p', `role ${role}`, `resource ${resource}`, 'read']),
+  ).flat();
+  const { page } = await openPage(await renderPage(await pageOf({ policy: { rules } }, null)), { viewport });
+  await page.getByRole('grid').waitFor();
+  return page;
+}
+
+function cellAt(page: Page, role: string, resource: number) {
+  return page.getByRole('gridcell', { name: new RegExp(`^${role}, resource ${resource} read:`) });
+}
+
+function focusedName(page: Page): Promise<string | null> {
+  return page.locator(':focus').getAttribute('aria-label');
+}
+
+/** Whether the cell with the focus is on the screen, and on the part of the grid that its headers do not cover. */
+function isFocusedCellShown(page: Page): Promise<boolean> {
+  return page.evaluate(`(() => {
+    const grid = document.querySelector('.grid');
+    const { left, top } = grid.getBoundingClientRect();
+    const corner = document.querySelector('.corner').getBoundingClientRect();
+    const cell = document.activeElement.getBoundingClientRect();
+    return document.activeElement.getAttribute('role') === 'gridcell' &&
+      cell.left >= corner.right - 2 && cell.right <= left + grid.clientWidth + 2 &&
+      cell.top >= corner.bottom - 2 && cell.bottom <= top + grid.clientHeight + 2 &&
+      cell.top >= 0 && cell.bottom <= innerHeight;
+  })()`);
+}

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
+import { domainsModelPath } from '../../../src/index.ts';
 import { renderPage } from '../../../src/page/render-page.ts';
 import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { INVOICES, linesOf, pageOf, stored } from '../page.fixture.ts';
@@ -46,6 +47,21 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     await page.getByLabel('User', { exact: true }).fill('nobody');
     await page.getByRole('button', { name: 'Show everything' }).click();
     await expect.poll(() => page.getByRole('status').textContent()).toBe('6 roles × 15 permissions');
+  });
+
+  test('shows for a user only what the roles of this user allow where they are held', async () => {
+    const rules = ['acme', 'globex'].map((tenant) => ['p', 'clerk', tenant, 'invoices', 'read']);
+    const options = { policy: { rules }, model: domainsModelPath };
+    const live = stored([...rules, ['g', 'alice', 'clerk', 'acme']]);
+    const { page } = await openPage(await renderPage(await pageOf(options, live)));
+    await page.getByLabel('User', { exact: true }).fill('alice');
+    await expect
+      .poll(() => cellTexts(page))
+      .toEqual([
+        'clerk, acme invoices read: allowed by its own rule',
+        'clerk, globex invoices read: role not held here',
+      ]);
+    expect(await page.locator('.cell .mark').count()).toBe(1);
   });
 
   test('explains the cell that is clicked, in a live region', async () => {

@@ -145,6 +145,7 @@ function isFocusedCellShown(page: Page): Promise<boolean> {
     const corner = document.querySelector('.corner').getBoundingClientRect();
     const cell = document.activeElement.getBoundingClientRect();
     return document.activeElement.getAttribute('role') === 'gridcell' &&
+      Math.abs(corner.left - left) <= 2 && Math.abs(corner.top - top) <= 2 &&
       cell.left >= corner.right - 2 && cell.right <= left + grid.clientWidth + 2 &&
       cell.top >= corner.bottom - 2 && cell.bottom <= top + grid.clientHeight + 2 &&
       cell.top >= 0 && cell.bottom <= innerHeight;

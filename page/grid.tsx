@@ -171,7 +171,6 @@ function useView(scroller: { readonly current: HTMLDivElement | null }): View {
   useEffect(() => {
     const element = scroller.current;
     if (element === null) return undefined;
-    look();
     const observer = new ResizeObserver(look);
     observer.observe(element);
     element.addEventListener('scroll', look, { passive: true });

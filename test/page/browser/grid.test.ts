@@ -111,11 +111,25 @@ describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
 
   test('draws what is scrolled to, and more when the screen becomes larger', async () => {
     const page = await openGrid(60, 100, { width: 500, height: 300 });
-    await page.evaluate(`document.querySelector('.grid').scrollTo(1400, 2500)`);
-    await cellAt(page, 'role 40', 80).waitFor();
+    await page.evaluate(`document.querySelector('.grid').scrollTo(700, 1000)`);
+    await cellAt(page, 'role 25', 35).waitFor();
     expect(await cellAt(page, 'role 0', 1).count()).toBe(0);
     await page.setViewportSize({ width: 1280, height: 900 });
-    await expect.poll(() => cellAt(page, 'role 55', 90).count()).toBe(1);
+    await expect.poll(() => cellAt(page, 'role 36', 50).count()).toBe(1);
+  });
+
+  test('is as large as its cells, if there is room', async () => {
+    const page = await openGrid(5, 3);
+    const isScrolled = `(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) =>
+      scrollWidth > clientWidth || scrollHeight > clientHeight)(document.querySelector('.grid'))`;
+    expect(await page.evaluate(isScrolled)).toBe(false);
+  });
+
+  test('has room for several cells on a narrow screen', async () => {
+    const page = await openGrid(9, 3, { width: 320, height: 600 });
+    const widthOf = (selector: string) =>
+      page.evaluate<number>(`document.querySelector('${selector}').clientWidth`);
+    await expect.poll(() => widthOf('.permission')).toBeLessThan((await widthOf('.grid')) - 3 * 34);
   });
 });
 

@@ -209,18 +209,20 @@ describe('a project with a database', () => {
     });
   });
 
-  test.each(['no table', 'an empty one'])(
-    'gets an example to begin with if the database has %s',
-    async (has) => {
-      const pool = (await createDatabase()).pool();
-      if (has !== 'no table') await bootstrapDatabase(pool, { policy: null, seeders: [] });
-      const { folder, read } = await createProject();
-      const { notes } = await initProject(folder, pool, { form: 'csv' });
-      expect(notes).toContain('The database holds no rules: the policy is one to begin with.');
-      expect(read('policy.csv')).toBe(
-        'p, viewer, documents, read\np, editor, documents, write\ng, editor, viewer\n',
-      );
-      expect(read('casbin-bootstrap.config.mjs')).not.toContain('table:');
-    },
-  );
+  test.each([
+    ['no table', null],
+    ['an empty one', 'casbin'],
+    ['an empty one of another name', 'casbin_rule'],
+  ])('gets an example to begin with if the database has %s', async (_, table) => {
+    const pool = (await createDatabase()).pool();
+    if (table !== null) await bootstrapDatabase(pool, { policy: null, seeders: [], table });
+    const { folder, read } = await createProject();
+    const { notes } = await initProject(folder, pool, { form: 'csv' });
+    expect(notes).toContain('The database holds no rules: the policy is one to begin with.');
+    expect(read('policy.csv')).toBe(
+      'p, viewer, documents, read\np, editor, documents, write\ng, editor, viewer\n',
+    );
+    const [named] = /table: .*/.exec(read('casbin-bootstrap.config.mjs')) ?? [];
+    expect(named).toBe(table === 'casbin_rule' ? `table: 'casbin_rule',` : undefined);
+  });
 });

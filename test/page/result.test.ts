@@ -306,6 +306,14 @@ describe('the roles of a page, one by one', () => {
     expect(all.text).not.toContain('There are many');
   });
 
+  test('are told to be allowed what no rule denies', async () => {
+    const page = await pageOf({ policy: INVOICES }, null);
+    const told = 'What no rule denies is allowed, and not listed.';
+    expect(renderRoles(page).text).not.toContain(told);
+    const { text } = renderRoles({ ...page, matrix: { ...page.matrix, unlisted: 'allow' } });
+    expect(textOf(text)).toContain(`Role by role ${told}`);
+  });
+
   test('are none in an empty policy', async () => {
     const text = textOf(renderRoles(await pageOf({ policy: null }, stored([]))).text);
     expect(text).toContain('The policy has no roles.');

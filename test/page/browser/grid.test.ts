@@ -1,8 +1,11 @@
+import { newModel } from 'casbin';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { renderPage } from '../../../src/page/render-page.ts';
+import { modelText } from '../../casbin/models.fixture.ts';
 import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { pageOf } from '../page.fixture.ts';
+import { shopPage } from '../shop.fixture.ts';
 
 /** So small that neither all rows nor all columns are on the screen. */
 const SMALL = { width: 600, height: 900 };
@@ -21,6 +24,71 @@ describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
     const [place, below] = [await header.boundingBox(), await cellAt(page, 'role 1', 0).boundingBox()];
     expect(below).toMatchObject({ x: place?.x, width });
     expect(below?.y).toBeGreaterThanOrEqual((place?.y ?? 0) + (place?.height ?? 0));
+  });
+
+  test('marks each state by a shape of its own', async () => {
+    const { page } = await openPage(await renderPage(await shopPage()));
+    for (const [name, mark] of [
+      ['viewer, invoices read', 'mark direct'],
+      ['clerk, invoices read', 'mark inherited'],
+      ['clerk, invoices delete', 'mark added'],
+      ['auditor, audit log export', 'mark missing'],
+    ] as const) {
+      const cell = page.getByRole('gridcell', { name: `${name}:` });
+      expect(await cell.locator('.mark').getAttribute('class')).toBe(mark);
+    }
+    const denied = page.getByRole('gridcell', { name: 'viewer, invoices write: denied' });
+    expect(await denied.locator('.mark').count()).toBe(0);
+  });
+
+  test('has names in full, also those that have no room, and tells which roles are not defined', async () => {
+    const { page } = await openPage(await renderPage(await shopPage()));
+    const added = page.getByRole('columnheader', { name: 'contractor (not defined)' });
+    expect(await added.getAttribute('title')).toBe('contractor (not defined)');
+    const rows = page.getByRole('grid').getByRole('rowheader', { name: 'audit log' });
+    expect(await rows.evaluateAll((all) => all.map((one) => one.getAttribute('title')))).toEqual([
+      'audit log · read',
+      'audit log · export',
+    ]);
+    expect(await rows.locator('.resource.repeated').count()).toBe(1);
+  });
+
+  test('shows what nobody is denied, and that anybody may do it', async () => {
+    const effect = '!some(where (p.eft == deny))';
+    const model = newModel(modelText({ p: 'sub, obj, act, eft', e: effect }));
+    const rules = [
+      ['p', 'guest', 'news', 'read', 'allow'],
+      ['p', 'guest', 'news', 'write', 'deny'],
+    ];
+    const data = await pageOf({ policy: { rules }, model }, null);
+    const { page } = await openPage(await renderPage(data));
+    expect(await page.getByRole('columnheader').allTextContents()).toEqual([
+      'permission',
+      'guest',
+      'anybody',
+    ]);
+    const cells = page.getByRole('gridcell');
+    expect(
+      await cells.evaluateAll((all) =>
+        all.map((one) => [one.getAttribute('aria-label'), one.firstElementChild?.getAttribute('class')]),
+      ),
+    ).toEqual([
+      ['guest, news read: allowed, as no rule denies it', 'mark open'],
+      ['anybody, news read: allowed, as no rule denies it', 'mark open'],
+      ['guest, news write: denied by a rule', 'mark denied'],
+      ['anybody, news write: allowed, as no rule denies it', 'mark open'],
+    ]);
+    expect(await page.locator('.legend li').allTextContents()).toEqual([
+      ' allowed by its own rule',
+      ' allowed, inherited',
+      ' allowed, as no rule denies it',
+      ' denied by a rule',
+    ]);
+    await cells.nth(1).click();
+    const answer = page.locator('.explanation .answer');
+    await expect.poll(() => answer.textContent()).toBe(' Allowed: no rule denies it');
+    expect(await answer.locator('.mark').getAttribute('class')).toBe('mark open');
+    expect(await page.locator('.explanation h3 bdi').first().textContent()).toBe('anybody');
   });
 
   test('shows the cell to which a key moves, in full', async () => {

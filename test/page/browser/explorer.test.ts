@@ -33,6 +33,28 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     );
   });
 
+  test('filters by what is allowed, and keeps the filters when Enter is pressed', async () => {
+    const { page } = await openShop();
+    await page.getByLabel('Show', { exact: true }).selectOption('what is allowed');
+    await page.getByLabel('Role', { exact: true }).fill('viewer');
+    await page.keyboard.press('Enter');
+    await expect
+      .poll(() => page.getByRole('status').textContent())
+      .toBe('1 of 6 roles × 3 of 15 permissions');
+    expect(await page.getByLabel('Role', { exact: true }).inputValue()).toBe('viewer');
+    expect(page.url()).not.toContain('?');
+  });
+
+  test('says that nothing differs, and how much one of each is', async () => {
+    const rules = [['p', 'clerk', 'invoices', 'read']];
+    const { page } = await openPage(await renderPage(await pageOf({ policy: { rules } }, stored(rules))));
+    expect(await page.getByRole('status').textContent()).toBe('1 role × 1 permission');
+    await page.getByLabel('Show', { exact: true }).selectOption('differences only');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('Nothing here differs from the definition. Show everything');
+  });
+
   test('filters by user, and proposes names', async () => {
     const { page } = await openShop();
     await page.getByLabel('User', { exact: true }).fill('ca');
@@ -44,6 +66,10 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
       .toContain('No user on this page has this name.');
     await page.getByLabel('User', { exact: true }).fill('dan');
     await expect.poll(() => page.getByRole('status').textContent()).toBe('2 of 6 roles × 15 permissions');
+    await page.getByLabel('Role', { exact: true }).fill('manager');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('No permission matches these filters. Show everything');
     await page.getByLabel('User', { exact: true }).fill('nobody');
     await page.getByRole('button', { name: 'Show everything' }).click();
     await expect.poll(() => page.getByRole('status').textContent()).toBe('6 roles × 15 permissions');
@@ -54,6 +80,11 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     const options = { policy: { rules }, model: domainsModelPath };
     const live = stored([...rules, ['g', 'alice', 'clerk', 'acme']]);
     const { page } = await openPage(await renderPage(await pageOf(options, live)));
+    expect(await page.getByLabel('Domain', { exact: true }).locator('option').allTextContents()).toEqual([
+      'any',
+      'acme',
+      'globex',
+    ]);
     await page.getByLabel('User', { exact: true }).fill('alice');
     await expect
       .poll(() => cellTexts(page))

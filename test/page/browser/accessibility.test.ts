@@ -39,10 +39,11 @@ describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => 
 });
 
 test.skipIf(chromiumProgram === undefined)(
-  'a narrow screen is not scrolled sideways, but the grid',
+  'the screen of a phone is not scrolled sideways, but the grid',
   async () => {
     const { page } = await openPage(await renderPage(await shopPage()), {
       viewport: { width: 360, height: 700 },
+      isMobile: true,
     });
     await page.getByRole('grid').waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);

@@ -33,22 +33,23 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     );
   });
 
-  test('filters by what is allowed, and keeps the filters when Enter is pressed', async () => {
+  test('filters by what is allowed', async () => {
     const { page } = await openShop();
     await page.getByLabel('Show', { exact: true }).selectOption('what is allowed');
     await page.getByLabel('Role', { exact: true }).fill('viewer');
-    await page.keyboard.press('Enter');
     await expect
       .poll(() => page.getByRole('status').textContent())
       .toBe('1 of 6 roles × 3 of 15 permissions');
-    expect(await page.getByLabel('Role', { exact: true }).inputValue()).toBe('viewer');
-    expect(page.url()).not.toContain('?');
   });
 
   test('says that nothing differs, and how much one of each is', async () => {
     const rules = [['p', 'clerk', 'invoices', 'read']];
-    const { page } = await openPage(await renderPage(await pageOf({ policy: { rules } }, stored(rules))));
+    const html = await renderPage(await pageOf({ policy: { rules } }, stored(rules)));
+    const { page, complaints } = await openPage(html);
     expect(await page.getByRole('status').textContent()).toBe('1 role × 1 permission');
+    // A form with one field of text is sent by Enter, if nothing prevents that.
+    await page.getByLabel('Role', { exact: true }).press('Enter');
+    expect(complaints).toEqual([]);
     await page.getByLabel('Show', { exact: true }).selectOption('differences only');
     await expect
       .poll(() => page.locator('.pane').textContent())

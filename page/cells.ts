@@ -64,10 +64,18 @@ export const STATE_LABELS: Readonly<Record<CellState, string>> = {
   error: 'Casbin throws',
 };
 
+/** The mark of a cell; null for one without a mark. */
+export function markOf(
+  state: CellState | null,
+  { unlisted }: Pick<PageMatrix, 'unlisted'>,
+): CellState | null {
+  return state ?? (unlisted === 'allow' ? 'open' : null);
+}
+
 /** The name of the state of any cell. */
-export function labelOf(state: CellState | null, { unlisted }: Pick<PageMatrix, 'unlisted'>): string {
-  if (state !== null) return STATE_LABELS[state];
-  return unlisted === 'allow' ? STATE_LABELS.open : 'denied';
+export function labelOf(state: CellState | null, matrix: Pick<PageMatrix, 'unlisted'>): string {
+  const mark = markOf(state, matrix);
+  return mark === null ? 'denied' : STATE_LABELS[mark];
 }
 
 /** The name of a role on the page. */

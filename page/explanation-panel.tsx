@@ -1,5 +1,5 @@
 import type { PageMatrix } from '../src/page/page-data.ts';
-import { type Cell, type ChosenCell, roleLabel } from './cells.ts';
+import { type Cell, type ChosenCell, markOf, roleLabel } from './cells.ts';
 import { describeCell } from './describe-cell.ts';
 
 interface ExplanationPanelProps {
@@ -51,7 +51,8 @@ function Explanation({
         </span>
       </h3>
       <p class="answer">
-        <i class={`mark ${cell.state ?? 'none'}`} aria-hidden="true" /> <strong>{decision}</strong>
+        <i class={`mark ${markOf(cell.state, matrix) ?? 'none'}`} aria-hidden="true" />{' '}
+        <strong>{decision}</strong>
         <span>: {reason}</span>
       </p>
       <dl>

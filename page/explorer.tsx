@@ -11,7 +11,6 @@ const place = document.getElementById('explorer');
 const data = document.getElementById('data')?.textContent;
 if (place !== null && data) {
   const matrix: PageMatrix = JSON.parse(data);
-  place.replaceChildren();
   render(<Explorer matrix={matrix} />, place);
 }
 
@@ -22,8 +21,8 @@ function Explorer({ matrix }: { readonly matrix: PageMatrix }) {
   const findCell = useMemo(() => cellFinder(matrix), [matrix]);
   const selection = useMemo(() => select(matrix, filters), [matrix, filters]);
   const reset = useCallback(() => setFilters(noFilters(matrix)), [matrix]);
-  const isEmpty = matrix.roles.length === 0 || matrix.permissions.length === 0;
-  if (isEmpty) return <p class="empty">There is nothing to show: no role has a permission.</p>;
+  if (matrix.roles.length === 0)
+    return <p class="empty">There is nothing to show: no role has a permission.</p>;
   const isNothing = selection.roles.length === 0 || selection.permissions.length === 0;
   return (
     <div class="explorer">
@@ -59,9 +58,8 @@ function describeShown(
   return `${of(shownRoles, roles.length, 'role')} × ${of(shownPermissions, permissions.length, 'permission')}`;
 }
 
-function describeNothing({ users, isCompared }: PageMatrix, { user, show }: Filters): string {
-  if (user !== '' && !users.some(({ name }) => name === user)) return 'No user has this name and a role.';
-  if (show === 'differences' && !isCompared) return 'There is no definition to differ from.';
+function describeNothing({ users }: PageMatrix, { user, show }: Filters): string {
+  if (user !== '' && !users.some(({ name }) => name === user)) return 'No user on this page has this name.';
   if (show === 'differences') return 'Nothing here differs from the definition.';
   return 'No permission matches these filters.';
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { PageMatrix } from '../src/page/page-data.ts';
-import { type Cell, type ChosenCell, labelOf, roleLabel } from './cells.ts';
+import { type Cell, type ChosenCell, labelOf, markOf, roleLabel } from './cells.ts';
 import type { Selection } from './selection.ts';
 import { type GridPlace, moveBy, numbersIn, scrollTo, spanAt } from './windowing.ts';
 
@@ -42,9 +42,10 @@ export function Grid({ matrix, findCell, selection, chosen, onChoose }: GridProp
   useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
-    scroller.current
-      ?.querySelector<HTMLElement>('[role=gridcell][tabindex="0"]')
-      ?.focus({ preventScroll: true });
+    const cell = scroller.current?.querySelector<HTMLElement>('[role=gridcell][tabindex="0"]');
+    cell?.focus({ preventScroll: true });
+    // The grid has scrolled to it, and the page may have to as well.
+    cell?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   });
 
   const moveTo = (next: GridPlace) => {
@@ -170,7 +171,6 @@ function useView(scroller: { readonly current: HTMLDivElement | null }): View {
   useEffect(() => {
     const element = scroller.current;
     if (element === null) return undefined;
-    look();
     const observer = new ResizeObserver(look);
     observer.observe(element);
     element.addEventListener('scroll', look, { passive: true });
@@ -272,6 +272,7 @@ function GridCell({
   onClick,
 }: GridCellProps) {
   const state = cell === null ? 'role not held here' : labelOf(cell.state, matrix);
+  const mark = cell === null ? null : markOf(cell.state, matrix);
   const shownRole = matrix.roles[role];
   const name = shownRole === undefined ? '' : roleLabel(shownRole);
   return (
@@ -285,9 +286,7 @@ function GridCell({
       style={{ left: px(left), width: px(width) }}
       onClick={onClick}
     >
-      {cell !== null && (cell.state !== null || matrix.unlisted === 'allow') && (
-        <i class={`mark ${cell.state ?? 'open'}`} aria-hidden="true" />
-      )}
+      {mark !== null && <i class={`mark ${mark}`} aria-hidden="true" />}
     </div>
   );
 }

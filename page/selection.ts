@@ -1,5 +1,5 @@
 import { type PageMatrix, stateAt } from '../src/page/page-data.ts';
-import { isAllowed, isDifference } from './cells.ts';
+import { isAllowed, isDifference, roleLabel } from './cells.ts';
 
 /** What a person wants to see. An empty text selects everything. */
 export interface Filters {
@@ -28,7 +28,7 @@ export const CHOSEN_FROM = 12;
 /** Chooses what is shown. */
 export function select(matrix: PageMatrix, filters: Filters): Selection {
   const isHeld = holdingOf(matrix, filters.user);
-  const named = matrix.roles.flatMap(({ name }, role) => (includes(name, filters.role) ? [role] : []));
+  const named = matrix.roles.flatMap((one, role) => (includes(roleLabel(one), filters.role) ? [role] : []));
   const roles =
     filters.user === ''
       ? named

@@ -46,9 +46,15 @@ export function shorten(text: string, length = REASON_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }
 
-/** Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks. */
+/**
+ * Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks; and
+ * characters without a shape, which make two names look the same. Not joiners, which some scripts and emojis need.
+ */
 export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, escapeCharacter);
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00AD\u115F\u1160\u200B\u2060\u3164\uFEFF\uFFA0]/gu,
+    escapeCharacter,
+  );
 }
 
 /** A character as JSON can write any: `\u001b`. */

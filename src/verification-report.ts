@@ -63,7 +63,7 @@ export interface IntegrityFinding {
   readonly ids: readonly RowId[];
   /** The first of them, ptype first. */
   readonly rule: readonly string[];
-  /** The whole finding as text. */
+  /** What is wrong with it. */
   readonly message: string;
 }
 

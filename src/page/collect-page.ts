@@ -115,7 +115,7 @@ function reportWithoutUsers(report: VerificationReport, roles: ReadonlySet<strin
 function withoutUser(finding: IntegrityFinding, roles: ReadonlySet<string>): IntegrityFinding {
   const [ptype = '', name = ''] = finding.rule;
   if (!ptype.startsWith('g') || roles.has(name)) return finding;
-  const message = `Something is wrong with a stored link, row ${finding.ids.join(', ')}: casbin-bootstrap verify tells what.`;
+  const message = 'Something is wrong with this link: casbin-bootstrap verify tells what.';
   return { ...finding, rule: [ptype], message };
 }
 

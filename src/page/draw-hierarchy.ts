@@ -109,11 +109,21 @@ function remarkOf({ users, state }: HierarchyNode): string {
   return [users === 0 ? '' : count(users, 'user'), ofState].filter((part) => part !== '').join(', ');
 }
 
-/** Text is not measured: the width is that of an average character, times the number of characters. */
 function widthOf(node: HierarchyNode): number {
-  const text = Math.max(shownName(node).length * 8.2, remarkOf(node).length * 6.6);
+  const text = Math.max(estimateWidth(shownName(node)), remarkOf(node).length * 6.6);
   return text + 2 * NODE.padding;
 }
+
+/** Text is not measured: its characters have one of three widths. */
+function estimateWidth(text: string): number {
+  return [...text].reduce(
+    (sum, one) => sum + (IS_WIDE.test(one) ? 15 : IS_CAPITAL.test(one) ? 10.5 : 8.2),
+    0,
+  );
+}
+
+const IS_WIDE = /[\p{Ideographic}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{Emoji_Presentation}]/u;
+const IS_CAPITAL = /\p{Lu}/u;
 
 function shownName({ name }: HierarchyNode): string {
   return shorten(name, SHOWN_CHARACTERS);
@@ -130,6 +140,7 @@ export function drawHierarchies(hierarchies: readonly PageHierarchy[], omitted: 
   const writeLine = (kind: string, text: string) => {
     parts.push(html`<text class="${kind}" x="${margin}" y="${y + 18}">${text}</text>\n`);
     y += titleHeight;
+    width = Math.max(width, Math.ceil(estimateWidth(text)) + 2 * margin);
   };
   for (const [number, hierarchy] of hierarchies.entries()) {
     const { nodes } = hierarchy;

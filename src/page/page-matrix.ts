@@ -61,7 +61,10 @@ export async function decidePageMatrix(
     const expected = before === null ? answer : (before.answers.get(number) ?? before.unmatched);
     collector.add(row, number % columns, matrix.requestAt(number), answer, expected);
   }
-  const roles = describeRoles(policy, names, cells);
+  // Somebody without any role gets a row only if that may do something.
+  const roles = describeRoles(policy, names, cells).filter(
+    ({ kind, cells: { states } }) => kind !== 'everybody' || now.unmatched.allowed || /[^xe]/.test(states),
+  );
   return {
     matrix: {
       subject: tokens[subjectAt] ?? '',
@@ -140,10 +143,9 @@ function describeRoles(
   rows: readonly PageRole['cells'][],
 ): PageRole[] {
   const known = defined === null ? null : new Set(subjectNames(model, defined.rules));
-  return rows.flatMap((cells, index): PageRole[] => {
+  return rows.map((cells, index): PageRole => {
     const name = names[index] ?? '';
-    if (name !== NO_ROLE) return [{ name, kind: known?.has(name) === false ? 'added' : 'defined', cells }];
-    // It gets a row only if somebody without any role may do something.
-    return /[^xe]/.test(cells.states) ? [{ name, kind: 'everybody', cells }] : [];
+    if (name === NO_ROLE) return { name, kind: 'everybody', cells };
+    return { name, kind: known?.has(name) === false ? 'added' : 'defined', cells };
   });
 }

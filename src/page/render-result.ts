@@ -2,6 +2,7 @@ import { explainAway } from '../render/ownership.ts';
 import { count, countDrift, countFailures, policyLine } from '../render/phrases.ts';
 import type {
   DriftFinding,
+  IntegrityFinding,
   KeptAwayRule,
   VerificationFailure,
   VerificationReport,
@@ -76,7 +77,7 @@ export function renderDifferences({ verification }: PageData): Markup | null {
     group('bad', 'Defined, and not stored', ofKind('missing-rule').map(ruleItem)),
     group('bad', 'Not decided as defined', ofKind('decision').map(messageItem)),
     group('bad', 'Allowed, and must never be', ofKind('never').map(messageItem)),
-    group('bad', 'Faults of stored rules', integrity.filter(isFailure).map(messageItem)),
+    group('bad', 'Faults of stored rules', integrity.filter(isFailure).map(integrityItem)),
     group('bad', 'More failures', omittedItem(omitted.failures)),
     group(
       'odd',
@@ -90,7 +91,11 @@ export function renderDifferences({ verification }: PageData): Markup | null {
       ...left.map((rule) => html`<li>${renderRule(rule)}</li>`),
       ...omittedItem(leftOmitted),
     ]),
-    group('odd', 'Warnings about stored rules', integrity.filter((one) => !isFailure(one)).map(messageItem)),
+    group(
+      'odd',
+      'Warnings about stored rules',
+      integrity.filter((one) => !isFailure(one)).map(integrityItem),
+    ),
   ];
   if (groups.every((one) => one === null)) return null;
   return html`<section aria-labelledby="differences"><h2 id="differences">Difference from the definition</h2>${groups}</section>`;
@@ -121,9 +126,8 @@ function keptAwayItem(away: KeptAwayRule): Markup {
 
 function driftItem({ rule, ids, holders, message }: DriftFinding): Markup {
   if (rule === null) return messageItem({ message });
-  const rows = ids.length === 0 ? null : html` <small>row ${ids.join(', ')}</small>`;
   const who = holders === null || holders.count === 0 ? null : html` — ${renderHolders(holders)}`;
-  return html`<li>${renderRule(rule)}${rows}${who}</li>`;
+  return html`<li>${renderRule(rule)}${renderRows(ids)}${who}</li>`;
 }
 
 function renderHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
@@ -132,6 +136,14 @@ function renderHolders({ names, count: amount, more }: NonNullable<DriftFinding[
   const rest = amount - names.length;
   const others = rest > 0 ? ` and ${more ? 'at least ' : ''}${rest.toLocaleString('en-US')} more` : '';
   return html`who has it: ${shown}${others}`;
+}
+
+function integrityItem({ rule, ids, message }: IntegrityFinding): Markup {
+  return html`<li>${renderRule(rule)}${renderRows(ids)} — <bdi>${message}</bdi></li>`;
+}
+
+function renderRows(ids: DriftFinding['ids']): Markup | null {
+  return ids.length === 0 ? null : html` <small>row ${ids.join(', ')}</small>`;
 }
 
 function messageItem({ message }: { readonly message: string }): Markup {

@@ -27,7 +27,11 @@ export function renderRoles(data: PageData): Markup {
   const remark = isAll
     ? null
     : html`<p class="note">There are many: what a role inherits is left out of this list, and more than ${LISTED.toLocaleString('en-US')} permissions are. The matrix has them.</p>`;
-  return html`<section aria-labelledby="roles" class="roles"><h2 id="roles">Role by role</h2>${remark}
+  const open =
+    matrix.unlisted === 'allow'
+      ? html`<p class="note">What no rule denies is allowed, and not listed.</p>`
+      : null;
+  return html`<section aria-labelledby="roles" class="roles"><h2 id="roles">Role by role</h2>${remark}${open}
 ${roles.length === 0 ? html`<p class="empty">The policy has no roles.</p>` : roles}</section>`;
 }
 

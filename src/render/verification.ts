@@ -93,9 +93,10 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
   return [
     ...failures.map(({ kind, message }) => remark('error', FAILURE_CODES[kind], message)),
     ...renderRowOrder(rowOrder).map((message) => remark('note', 'ROW_ORDER', message)),
-    ...integrity.map(({ severity, message }) =>
-      remark(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
-    ),
+    ...integrity.map(({ severity, ids, rule, message }) => {
+      const level = severity === 'failure' ? 'error' : 'warning';
+      return remark(level, 'STORED_RULE', message, `${policyLine(rule)} (row ${ids.join(', ')})`);
+    }),
     ...drift.drift.map(({ message }) => remark('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>
       remark('note', 'RULE_KEPT_AWAY', `${policyLine(away.rule)}: ${explainAway(away)}`),

@@ -164,6 +164,7 @@ describe('the matrix of a page', () => {
     ];
     const { matrix } = await pageOf({ model, policy: { rules } }, null);
     expect(matrix.unlisted).toBe('allow');
+    expect(matrix.roles.map(({ kind }) => kind)).toEqual(['defined', 'defined', 'defined', 'everybody']);
     expect(cellLines(matrix)).toEqual([
       'a, x, read: denied by "p, a, x, read, deny" (null)',
       'b, x, read: denied by "p, a, x, read, deny" (null) via b → a ()',

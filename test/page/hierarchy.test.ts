@@ -45,6 +45,12 @@ describe('a hierarchy is laid out', () => {
 });
 
 describe('a hierarchy is drawn', () => {
+  test('with boxes that are wide enough for ideographs', () => {
+    const name = '顧客サポート管理者グループ';
+    const { text } = drawHierarchy(hierarchy(`${name}>viewer`), 0);
+    expect(Number(/<rect [^>]*width="(\d+)"/.exec(text)?.[1])).toBeGreaterThan(13.5 * name.length);
+  });
+
   test('with its names as text, and what was added or is missing', () => {
     const one = hierarchy('<b>>viewer', 'temp>viewer');
     const { text } = drawHierarchy(

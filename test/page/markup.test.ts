@@ -11,6 +11,17 @@ test('whatever a template is given is text', () => {
 
 test('what can not be seen is made visible', () => {
   expect(html`${'a\0b\u202ec\ud800'}`.text).toBe('a\\u0000b\\u202ec\ufffd');
+  // Each of these would make a second "admin" of the name.
+  for (const [character, shown] of [
+    ['\u00ad', '\\u00ad'],
+    ['\u200b', '\\u200b'],
+    ['\u2060', '\\u2060'],
+    ['\u3164', '\\u3164'],
+    ['\ufeff', '\\ufeff'],
+  ]) {
+    expect(html`${`adm${character}in`}`.text).toBe(`adm${shown}in`);
+  }
+  expect(html`${'👩‍👧 می‌خواهم'}`.text).toBe('👩‍👧 می‌خواهم');
 });
 
 test('JSON in a script ends no element, and reads back', () => {

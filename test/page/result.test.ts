@@ -55,9 +55,9 @@ describe('the result of a page', () => {
       ['odd', '1 beyond the definition'],
     ]);
     expect(textOf(renderDifferences(page)?.text ?? '')).toBe(
-      'Difference from the definition Faults of stored rules 1 too short' +
+      'Difference from the definition Faults of stored rules 1 p, x row 8 — too short' +
         ' More failures 1 2 findings more, not listed. More drift 1 1 finding more, not listed.' +
-        ' Warnings about stored rules 1 unknown',
+        ' Warnings about stored rules 1 q, x row 9 — unknown',
     );
     const more = await verifiedPage({
       ok: true,
@@ -139,7 +139,7 @@ describe('the differences of a page', () => {
     const text = textOf(renderDifferences(withoutUsers(page))?.text ?? '');
     expect(text).not.toContain('Doe');
     expect(text).toMatch(
-      /Something is wrong with a stored link, row \d+: casbin-bootstrap verify tells what\./,
+      /g row \d+ — Something is wrong with this link: casbin-bootstrap verify tells what\./,
     );
     expect(text, 'a role').toMatch(/about stored rules .*clerk, "a,b"/);
     expect(JSON.stringify(withoutUsers(page).verification?.integrity)).not.toContain('Doe');
@@ -304,6 +304,14 @@ describe('the roles of a page, one by one', () => {
     );
     expect(all.text.match(/class="entry/g)).toHaveLength(2_500);
     expect(all.text).not.toContain('There are many');
+  });
+
+  test('are told to be allowed what no rule denies', async () => {
+    const page = await pageOf({ policy: INVOICES }, null);
+    const told = 'What no rule denies is allowed, and not listed.';
+    expect(renderRoles(page).text).not.toContain(told);
+    const { text } = renderRoles({ ...page, matrix: { ...page.matrix, unlisted: 'allow' } });
+    expect(textOf(text)).toContain(`Role by role ${told}`);
   });
 
   test('are none in an empty policy', async () => {

@@ -41,6 +41,14 @@ describe('a filter', () => {
     expect(shown({ role: ' aud' })).toMatchObject({ roles: [2] });
   });
 
+  test('by role knows the row of anybody by the name that is shown', () => {
+    const anybody = { name: 'an internal name', kind: 'everybody', cells: cells([0], 'd') } as const;
+    const matrix = { ...MATRIX, roles: [...MATRIX.roles, anybody] };
+    const find = (role: string) => select(matrix, { ...noFilters(matrix), role }).roles;
+    expect(find('anybody')).toEqual([3]);
+    expect(find('internal')).toEqual([]);
+  });
+
   test('by resource and action keeps rules that have both', () => {
     expect(shown({ values: ['invoices', ''] })).toMatchObject({ permissions: [0, 1] });
     expect(shown({ values: ['invoices', 'read'] })).toMatchObject({ permissions: [0] });

@@ -88,6 +88,20 @@ describe('a verification', () => {
     );
   });
 
+  test('names in remarks the stored rule and the rows of each fault', () => {
+    const fault = {
+      severity: 'failure',
+      ids: [7, 9],
+      rule: ['p', 'a,b', 'read'],
+      message: 'It is short.',
+    } as const;
+    const report = verification({ integrity: [fault, { ...fault, severity: 'warning', ids: [8] }] });
+    expect(renderCompact(listVerificationRemarks(report)).split('\n').slice(0, 2)).toEqual([
+      'p, "a,b", read (row 7, 9): failed, It is short. [STORED_RULE]',
+      'p, "a,b", read (row 8): warning, It is short. [STORED_RULE]',
+    ]);
+  });
+
   test('shows in remarks what is not listed, and how much is correct', () => {
     const report = verification({ omitted: { failures: 1, drift: 2 }, leftOmitted: 3 });
     expect(renderCompact(listVerificationRemarks(report)).split('\n')).toEqual([

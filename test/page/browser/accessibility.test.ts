@@ -1,8 +1,10 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
+import { domainsModelPath } from '../../../src/index.ts';
 import { renderPage } from '../../../src/page/render-page.ts';
 import { chromiumProgram, openPage } from '../../support/chromium.ts';
+import { pageOf } from '../page.fixture.ts';
 import { shopPage, untouchedShopPage } from '../shop.fixture.ts';
 
 describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => {
@@ -37,13 +39,38 @@ describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => 
 });
 
 test.skipIf(chromiumProgram === undefined)(
-  'a narrow screen is not scrolled sideways, but the grid',
+  'the screen of a phone is not scrolled sideways, but the grid',
   async () => {
     const { page } = await openPage(await renderPage(await shopPage()), {
       viewport: { width: 360, height: 700 },
+      isMobile: true,
     });
     await page.getByRole('grid').waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  },
+);
+
+test.skipIf(chromiumProgram === undefined)(
+  'long names do not make the page wider than the screen',
+  async () => {
+    const long = (name: string) => name.repeat(40);
+    const policy = {
+      rules: [
+        ['p', long('clerk'), long('bank'), long('ledger'), long('read')],
+        ['g', long('head'), long('clerk'), long('bank')],
+      ],
+    };
+    const data = await pageOf({ policy, model: domainsModelPath }, null);
+    const source = { kind: 'database', database: long('name'), table: long('table'), rules: 1 } as const;
+    for (const width of [360, 1280]) {
+      const { page } = await openPage(await renderPage({ ...data, source, notes: [long('note')] }), {
+        viewport: { width, height: 700 },
+      });
+      await page.locator('summary').click();
+      await page.getByRole('gridcell', { name: /inherited/ }).click();
+      await page.getByText('inherited from').waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    }
   },
 );
 

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
+import { domainsModelPath } from '../../../src/index.ts';
 import { renderPage } from '../../../src/page/render-page.ts';
 import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { INVOICES, linesOf, pageOf, stored } from '../page.fixture.ts';
@@ -32,6 +33,29 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     );
   });
 
+  test('filters by what is allowed', async () => {
+    const { page } = await openShop();
+    await page.getByLabel('Show', { exact: true }).selectOption('what is allowed');
+    await page.getByLabel('Role', { exact: true }).fill('viewer');
+    await expect
+      .poll(() => page.getByRole('status').textContent())
+      .toBe('1 of 6 roles × 3 of 15 permissions');
+  });
+
+  test('says that nothing differs, and how much one of each is', async () => {
+    const rules = [['p', 'clerk', 'invoices', 'read']];
+    const html = await renderPage(await pageOf({ policy: { rules } }, stored(rules)));
+    const { page, complaints } = await openPage(html);
+    expect(await page.getByRole('status').textContent()).toBe('1 role × 1 permission');
+    // A form with one field of text is sent by Enter, if nothing prevents that.
+    await page.getByLabel('Role', { exact: true }).press('Enter');
+    expect(complaints).toEqual([]);
+    await page.getByLabel('Show', { exact: true }).selectOption('differences only');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('Nothing here differs from the definition. Show everything');
+  });
+
   test('filters by user, and proposes names', async () => {
     const { page } = await openShop();
     await page.getByLabel('User', { exact: true }).fill('ca');
@@ -40,12 +64,36 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     ).toEqual(['carol']);
     await expect
       .poll(() => page.locator('.panes').textContent())
-      .toContain('No user has this name and a role.');
+      .toContain('No user on this page has this name.');
     await page.getByLabel('User', { exact: true }).fill('dan');
     await expect.poll(() => page.getByRole('status').textContent()).toBe('2 of 6 roles × 15 permissions');
+    await page.getByLabel('Role', { exact: true }).fill('manager');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('No permission matches these filters. Show everything');
     await page.getByLabel('User', { exact: true }).fill('nobody');
     await page.getByRole('button', { name: 'Show everything' }).click();
     await expect.poll(() => page.getByRole('status').textContent()).toBe('6 roles × 15 permissions');
+  });
+
+  test('shows for a user only what the roles of this user allow where they are held', async () => {
+    const rules = ['acme', 'globex'].map((tenant) => ['p', 'clerk', tenant, 'invoices', 'read']);
+    const options = { policy: { rules }, model: domainsModelPath };
+    const live = stored([...rules, ['g', 'alice', 'clerk', 'acme']]);
+    const { page } = await openPage(await renderPage(await pageOf(options, live)));
+    expect(await page.getByLabel('Domain', { exact: true }).locator('option').allTextContents()).toEqual([
+      'any',
+      'acme',
+      'globex',
+    ]);
+    await page.getByLabel('User', { exact: true }).fill('alice');
+    await expect
+      .poll(() => cellTexts(page))
+      .toEqual([
+        'clerk, acme invoices read: allowed by its own rule',
+        'clerk, globex invoices read: role not held here',
+      ]);
+    expect(await page.locator('.cell .mark').count()).toBe(1);
   });
 
   test('explains the cell that is clicked, in a live region', async () => {

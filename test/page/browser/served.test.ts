@@ -25,4 +25,27 @@ describe.skipIf(chromiumProgram === undefined)('a served page in a browser', () 
     await server.close();
     await page.getByText('serve does not answer').waitFor();
   });
+
+  test('says at each moment the one thing that is so', async () => {
+    const database = await createDatabase();
+    const options = { policy: INVOICES, seeders: [] };
+    await bootstrapDatabase(database.pool(), options);
+    const server = await servePage(database.pool(), { ...options, pollIntervalMs: 50 });
+    onTestFinished(() => server.close().catch(() => {}));
+    const { page } = await openPage('<!doctype html>');
+    await page.goto(server.url);
+    const status = page.getByRole('status').first();
+    const expectNow = async (text: string, look: string) => {
+      await expect.poll(() => status.textContent()).toBe(text);
+      expect(await status.getAttribute('class')).toBe(look);
+    };
+    await expectNow('Live: this is the policy as it is now.', 'live');
+    await database.pool().query('alter table casbin rename to elsewhere');
+    await expectNow("The policy can't be read at the moment: this page may be out of date.", 'live note odd');
+    await database.pool().query('alter table elsewhere rename to casbin');
+    await expectNow('Live: this is the policy as it is now.', 'live');
+    await database.pool().query('delete from casbin');
+    const changed = 'The policy has changed since this page was made. Show it as it is now';
+    await expectNow(changed, 'live note odd');
+  });
 });

@@ -14,7 +14,7 @@ test('a page allows only its own script and style, and sends nothing to anybody'
     `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; base-uri 'none'; form-action 'none'`,
   );
   expect(html).toContain('<meta name="referrer" content="no-referrer">');
-  expect(html.indexOf('<meta charset="utf-8">')).toBeLessThan(1024);
+  expect(html.slice(0, 1024)).toContain('<meta charset="utf-8">');
 });
 
 test('a page names its source, whose name is text', async () => {

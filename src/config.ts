@@ -10,7 +10,7 @@ export interface CommandConfig extends BootstrapOptions {
    * `postgres://user:password@host:port/database`. Default: what the variables PGHOST, PGHOSTADDR, PGDATABASE,
    * PGUSER and PGSERVICE say. `--database-url` and the variable DATABASE_URL come first, so keep passwords there.
    */
-  readonly databaseUrl?: string;
+  readonly databaseUrl?: string | undefined;
 }
 
 /**

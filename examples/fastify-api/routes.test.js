@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { createLiveEnforcer } from 'casbin-bootstrap';
 import { createTestDatabase } from 'casbin-bootstrap/testing';
 import { policyTests } from 'casbin-bootstrap/testing/node';
 import { buildApp } from './app.js';
@@ -27,14 +28,14 @@ const userOf = (caller) => `some-${caller}`;
 
 const database = await createTestDatabase(options);
 const { pool } = database;
-// A database in memory has one connection, and no room for a live enforcer. This one reads all rules again.
-const enforcer = Object.assign(database.enforcer, { caughtUp: () => database.enforcer.loadPolicy() });
+const enforcer = await createLiveEnforcer(pool, options);
 await enforcer.addGroupingPolicies(ROLES.map((role) => [subjectOf(userOf(role)), role]));
 const routes = [];
 const app = await buildApp({ pool, enforcer, onRoute: (route) => routes.push(route) });
 await app.ready();
 after(async () => {
   await app.close();
+  await enforcer.close();
   await database.end();
 });
 

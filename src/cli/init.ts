@@ -2,9 +2,15 @@ import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import type { InitOptions, ProjectChange } from '../init/init-project.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
+import {
+  addDatabaseOptions,
+  addExamples,
+  addFormatOptions,
+  addModelOption,
+  type ConnectionFlags,
+} from './flags.ts';
 
-interface InitFlags {
+interface InitFlags extends ConnectionFlags {
   readonly form: NonNullable<InitOptions['form']>;
   readonly yes?: true;
 }
@@ -40,15 +46,20 @@ async function init({
   const { initProject } = await import('../index.ts');
   const { listInitRemarks, renderInit } = await import('../render/init.ts');
   const wanted = { form: flags.form, confirm: flags.yes ? isAddition : ask };
-  const report = hasDatabase
+  const prepared = hasDatabase
     ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))
     : await initProject(process.cwd(), null, wanted, options);
+  const isOfArgument = flags.databaseUrl !== undefined || flags.embedded !== undefined;
+  const report = isOfArgument ? { ...prepared, notes: [...prepared.notes, DATABASE_AGAIN] } : prepared;
   return {
     document: report,
     pretty: () => renderInit(report),
     remarks: () => listInitRemarks(report),
   };
 }
+
+const DATABASE_AGAIN =
+  'plan and seed need this database too: give them the same argument, or set DATABASE_URL.';
 
 /** Whether a change keeps all that is in the file. */
 function isAddition({ path }: ProjectChange): boolean {

@@ -9,7 +9,7 @@ import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 /** The place of the embedded database's data. */
 export interface EmbeddedPoolOptions {
   /** The folder that keeps the data; created if it is not there. Default: none, the data is in memory. */
-  dataDir?: string;
+  dataDir?: string | undefined;
 }
 
 /** A PostgreSQL inside this process, used like a `pg.Pool` of size 1. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { readPolicy } from '../bootstrap/read-policy.ts';
 import { withRenamed } from '../bootstrap/retire.ts';
-import { findNewestVersion, isSettled, withOwnership } from '../bootstrap/settle-ownership.ts';
+import { findNewestVersion, isSettled } from '../bootstrap/settle-ownership.ts';
 import { bootstrapResolved } from '../bootstrap.ts';
 import type { BootstrapReport } from '../bootstrap-report.ts';
 import type { PoolLike } from '../database/client.ts';
@@ -10,7 +10,8 @@ import { withSession } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
 import { replaceOptions, resolveOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
-import { type Rule, toLine } from '../policy/rule.ts';
+import { type Rule, toLine, toRule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import { type InsertedRow, InsertedRows } from '../seeding/inserted-rows.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
 
@@ -39,7 +40,7 @@ export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = 
   const started = performance.now();
   const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
   const missing = await inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => ({
-    rules: (await findMissingRules(inspected)).map(toLine),
+    rules: await findMissingRules(inspected),
     newSchema: await findMissingSchema(inspected),
   }));
   const insertedRows = new InsertedRows();
@@ -47,17 +48,19 @@ export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = 
   const rows = await insertedRows.find((query) =>
     withSession(pool, (session) => inReadOnlyTransaction(createKysely(session, resolved), query), resolved),
   );
-  return { ...report, ...missing, rows, durationMs: performance.now() - started };
+  // Which rules stay away is known when roles have their new names.
+  const keptAway = report.verification.keptAway.map(({ rule }) => toRule(rule));
+  const rules = new RuleSet(missing.rules).without(keptAway).map(toLine);
+  return { ...report, ...missing, rules, rows, durationMs: performance.now() - started };
 }
 
 async function findMissingRules({ trx, options, isMissing }: Inspected): Promise<readonly Rule[]> {
   if (isMissing) return options.defined.rules;
   const live = await readPolicy(trx, options);
   const newest = await findNewestVersion(trx, options);
-  const kept = await withOwnership((ask) => ask(trx), options, live, newest);
-  const { ownership } = options;
+  const { defined, ownership } = options;
   const isSettledBefore = ownership === null || isSettled(ownership, newest);
-  return kept.defined.without(isSettledBefore ? live.rules : withRenamed(live.rules, ownership));
+  return defined.without(isSettledBefore ? live.rules : withRenamed(live.rules, ownership));
 }
 
 async function findMissingSchema({ trx, options: { schema } }: Inspected): Promise<string | null> {

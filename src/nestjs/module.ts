@@ -45,7 +45,7 @@ export type ModuleOptions = Omit<BootstrapOptions, 'policy'> &
      * What the guard does about a route that has neither {@link Requires} nor {@link Public}: `allow` leaves it alone,
      * `deny` refuses each request. Default: `allow`.
      */
-    readonly unmarkedRoutes?: UnmarkedRoutes;
+    readonly unmarkedRoutes?: UnmarkedRoutes | undefined;
   };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ModuleOptions>()

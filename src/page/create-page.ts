@@ -19,7 +19,7 @@ export interface PageOptions extends VerifyDatabaseOptions {
    * Whether the page names users, what was granted to them, and by whom. If false, it says only how many users have a
    * role. A name to which rules permit something directly is always shown. Default: true.
    */
-  readonly users?: boolean;
+  readonly users?: boolean | undefined;
 }
 
 /**

@@ -14,12 +14,12 @@ import { type PageOptions, readPage } from './create-page.ts';
 /** What is served, and where. Every option has a default. */
 export interface ServePageOptions extends PageOptions {
   /** The port on 127.0.0.1. Default: a free one. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /**
    * How often it looks whether the policy has changed, while a browser shows the page, in milliseconds. A look reads
    * the rule table; the pause is at least ten times as long as the look before. Default: 2 000.
    */
-  readonly pollIntervalMs?: number;
+  readonly pollIntervalMs?: number | undefined;
 }
 
 /** A page that is served. */

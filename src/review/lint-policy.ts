@@ -62,7 +62,8 @@ export async function lintPolicy(
   const uncovered = coverage === null ? [] : findUncovered(untested, coverage, required);
   const problems = [...found, ...uncovered].sort(comparePlaces);
   // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
-  const others = problems.length === 0 ? warnings : warnings.filter((warning) => !isOfCoverage(warning));
+  const notOfCoverage = problems.length === 0 ? warnings : warnings.filter((one) => !isOfCoverage(one));
+  const others = notOfCoverage.filter((one) => !isOfUndefinedRoles(one, problems, defined));
   const undecided = others.some(isOfCoverage) ? untested : [];
   const { value: example } =
     model === null
@@ -77,6 +78,17 @@ export async function lintPolicy(
 
 function isOfCoverage({ code }: VerificationWarning): boolean {
   return code === 'NOTHING_VERIFIED' || code === 'RULES_NOT_COVERED';
+}
+
+/** Whether each rule of a warning about misspelt roles is a problem already, because its role is not defined. */
+function isOfUndefinedRoles(
+  { code, rules }: VerificationWarning,
+  problems: readonly Problem[],
+  defined: RuleSet<DefinedRule>,
+): boolean {
+  if (code !== 'ROLE_MISSPELT') return false;
+  const places = problems.filter((problem) => problem.code === 'ROLE_UNDEFINED').map(({ at }) => at);
+  return rules.every((rule) => places.includes(placeOfRule(toRule(rule), defined)));
 }
 
 /** The request is shown as it can be written in YAML, in JSON and in code. */

@@ -181,9 +181,13 @@ async function readBlob(revision: string): Promise<Uint8Array> {
 }
 
 function describeUnknownRevision(revision: string, error: unknown): Problem {
+  if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') {
+    const message = 'git, which reads it, is not installed here. Install git, or give the path of a file.';
+    return { code: 'POLICY_NOT_FOUND', at: revision, message };
+  }
   const stderr: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
   const said = stderr instanceof Uint8Array ? new TextDecoder().decode(stderr).trim() : '';
   const reason = (said.split('\n')[0] || reasonOf(error)).replace(/^fatal: |\.$/g, '');
-  const message = `git does not have it: ${reason}. Write REVISION:PATH, with the path from the root of the repository.`;
+  const message = `git does not have it: ${reason}. Fetch it, or write another REVISION:PATH, with the path from the root of the repository.`;
   return { code: 'POLICY_NOT_FOUND', at: revision, message };
 }

@@ -13,13 +13,13 @@ export interface PolicyChanges<
   Action extends string = string,
 > {
   /** Rules of `p` to add: `['clerk', 'invoices', 'write']`. Those that are stored already stay. */
-  readonly grant?: readonly PolicyRequest<Role, Resource, Action>[];
+  readonly grant?: readonly PolicyRequest<Role, Resource, Action>[] | undefined;
   /** Rules of `p` to remove. */
-  readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[];
+  readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[] | undefined;
   /** Who gets which role: `['carol', 'clerk']`, and the domain third if the model has domains. */
-  readonly assign?: readonly RoleAssignment<Role>[];
+  readonly assign?: readonly RoleAssignment<Role>[] | undefined;
   /** Who loses which role. */
-  readonly unassign?: readonly RoleAssignment<Role>[];
+  readonly unassign?: readonly RoleAssignment<Role>[] | undefined;
 }
 
 /** A user, a role, and a domain if the model has domains. */
@@ -37,13 +37,13 @@ export interface DomainPolicyChanges<
   Domain extends string = string,
 > {
   /** Rules of `p` to add: `['clerk', 'tenant1', 'invoices', 'write']`. Those that are stored already stay. */
-  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[] | undefined;
   /** Rules of `p` to remove. */
-  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[] | undefined;
   /** Who gets which role where: `['carol', 'clerk', 'tenant1']`. */
-  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[];
+  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[] | undefined;
   /** Who loses which role where. */
-  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[];
+  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[] | undefined;
 }
 
 /** A user, a role, and the domain in which the user has it. */

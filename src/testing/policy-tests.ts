@@ -24,7 +24,7 @@ export interface PolicyTestOptions extends EnforcerOptions {
    * returns may not exist yet while tests are collected. Default: an enforcer in memory, on the definition alone, which
    * decides only the requests of `allow`, `deny` and `never`.
    */
-  readonly target?: EnforcerSource | (() => EnforcerSource | Promise<EnforcerSource>);
+  readonly target?: EnforcerSource | (() => EnforcerSource | Promise<EnforcerSource>) | undefined;
 }
 
 /** The groups, in order, with their names. */

@@ -57,6 +57,19 @@ describe.each(LAYOUTS)('a version that renames roles, on a table of layout $name
     expect((await bootstrap(policy)).seeders).toMatchObject([{ inserted: 1 }]);
   });
 
+  test('plans to insert no rule that was revoked for the former name, as a bootstrap inserts none', async () => {
+    const { pool, bootstrap, change, options } = await open(FIRST);
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+    const policy: PolicyDefinition = { version: 2, roles, renamed: { roles: { clerk: 'accountant' } } };
+    await change({ revoke: [['clerk', 'invoices', 'write']] }, 'ticket 9');
+    const kept = { rule: ['p', 'accountant', 'invoices', 'write'], reason: 'ticket 9' };
+
+    const plan = await planBootstrap(pool, { ...options, policy });
+    expect(plan).toMatchObject({ rules: [], verification: { keptAway: [kept] } });
+    const report = await bootstrap(policy);
+    expect(report).toMatchObject({ seeders: [{ inserted: 0 }], verification: { keptAway: [kept] } });
+  });
+
   test('records a rule once that both roles had, so that it stays away once', async () => {
     const accountant = { permissions: CLERK.permissions };
     const { bootstrap, change } = await open({ ...FIRST, roles: { ...FIRST.roles, accountant } });

@@ -105,7 +105,15 @@ test('casbin-bootstrap diff reports the error of git about a revision in one sen
   await promisify(execFile)('git', ['init', '--quiet'], { cwd });
   const { code, stderr } = await runCli(['diff', 'HEAD:policy.yaml', 'policy.yaml'], { cwd });
   expect(code).toBe(2);
-  expect(stderr).toMatch(/git does not have it: invalid object name 'HEAD'\. Write REVISION:PATH/);
+  expect(stderr).toMatch(
+    /git does not have it: invalid object name 'HEAD'\. Fetch it, or write another REVISION:PATH/,
+  );
+});
+
+test('casbin-bootstrap diff says that git is missing where it is', async () => {
+  const cwd = await createFolder();
+  const diff = await runCli(['diff', 'HEAD:policy.yaml', 'policy.yaml'], { cwd, env: { PATH: cwd } });
+  expect(diff).toMatchObject({ code: 2, stderr: expect.stringContaining('Install git, or give') });
 });
 
 test('casbin-bootstrap advises its own commands and options', async () => {

@@ -65,6 +65,17 @@ test.each([
   expect(readFileSync(join(cwd, 'package.json'), 'utf8')).not.toContain('policy:test');
 });
 
+test('casbin-bootstrap init says that the next commands do not know the database of an argument', async () => {
+  const { url } = await createDatabase();
+  const [one, other] = [await createFolder(), await createFolder()];
+  for (const folder of [one, other]) writeFileSync(join(folder, 'package.json'), '{}');
+  const note = 'plan and seed need this database too: give them the same argument, or set DATABASE_URL.';
+  const named = await runCli(['init', '--database-url', url, '--json'], { cwd: one });
+  expect(JSON.parse(named.stdout).notes).toContain(note);
+  const known = await runCli(['init'], { cwd: other, env: { DATABASE_URL: url } });
+  expect(known).toMatchObject({ code: 0, stdout: expect.not.stringContaining(note) });
+});
+
 test('casbin-bootstrap init writes no policy where its configuration says that there is none', async () => {
   const cwd = await createFolder();
   writeFileSync(join(cwd, 'casbin-bootstrap.config.mjs'), 'export default { policy: null };');

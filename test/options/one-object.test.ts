@@ -1,19 +1,24 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
+import type { EmbeddedPoolOptions } from '../../src/embedded/index.ts';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
   bootstrapTenants,
+  type CommandConfig,
   createEnforcer,
   createLiveEnforcer,
   defaultPolicy,
   defineConfig,
   InvalidOptionsError,
   type LiveEnforcerOptions,
+  type PolicyChanges,
+  type ServePageOptions,
   type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
+import type { ModuleOptions } from '../../src/nestjs/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
-import { createTestDatabase } from '../../src/testing/index.ts';
+import { createTestDatabase, type PolicyTestOptions } from '../../src/testing/index.ts';
 import { policyTests } from '../../src/testing/vitest.ts';
 import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -79,6 +84,18 @@ describe('one object of options', () => {
     await using live = await createLiveEnforcer(pool, nothing);
     expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
     expect(live.state).toMatchObject({ status: 'current', error: null });
+  });
+
+  test('may have undefined for each option in TypeScript, whichever function has it', () => {
+    type Undefined<Options> = {
+      [Name in keyof Options as undefined extends Options[Name] ? Name : never]: undefined;
+    };
+    expectTypeOf<Undefined<CommandConfig>>().toExtend<CommandConfig>();
+    expectTypeOf<Undefined<ServePageOptions>>().toExtend<ServePageOptions>();
+    expectTypeOf<Undefined<EmbeddedPoolOptions>>().toExtend<EmbeddedPoolOptions>();
+    expectTypeOf<Undefined<PolicyTestOptions>>().toExtend<PolicyTestOptions>();
+    expectTypeOf<Undefined<ModuleOptions>>().toExtend<Partial<ModuleOptions>>();
+    expectTypeOf<Undefined<PolicyChanges>>().toExtend<PolicyChanges>();
   });
 
   test('that is empty stands for the values in the documents', async () => {

@@ -69,6 +69,22 @@ test('what maps and declarations name is in the tarball', async () => {
   expect(texts.filter((text) => /['"]\.[^'"]*\.ts['"]/.test(text))).toEqual([]);
 });
 
+test('the package may be installed beside any version of a framework or a test runner', async () => {
+  const project = join(folder, 'beside');
+  const names = ['@nestjs/common', '@nestjs/core', 'fastify', 'jest', 'vitest'];
+  for (const name of names) {
+    await mkdir(join(project, name), { recursive: true });
+    await writeFile(join(project, name, 'package.json'), JSON.stringify({ name, version: '1.0.0' }));
+  }
+  const dependencies = Object.fromEntries(names.map((name) => [name, `file:${name}`]));
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, dependencies }));
+  const install = ['install', '--dry-run', '--no-audit', '--no-fund', '--prefer-offline', tarball];
+  await expect(run('npm', install, { cwd: project })).resolves.toHaveProperty(
+    'stdout',
+    expect.stringContaining('casbin-bootstrap'),
+  );
+}, 120_000);
+
 test('the library runs in an empty project', STARTS_PGLITE, async () => {
   const script = `
     import { bootstrapDatabase, createEnforcer, createPage, defaultModelPath } from 'casbin-bootstrap';

@@ -321,6 +321,17 @@ describe('linting a policy', () => {
     });
   });
 
+  test('reports a misspelt role that is not defined once, and warns of one in a raw rule', async () => {
+    const roles = { viewer: { permissions: { invoices: ['read'] } }, clerk: { inherits: ['viewr'] } };
+    const undefinedRole = { code: 'ROLE_UNDEFINED', at: 'policy.roles.clerk.inherits[0]' };
+    const inRole = await lintPolicy({ policy: { roles } });
+    expect(inRole).toMatchObject({ problems: [undefinedRole], warnings: [] });
+
+    const inBoth = await lintPolicy({ policy: { roles, rules: [['g', 'alice', 'vewer']] } });
+    const misspelt = { code: 'ROLE_MISSPELT', message: expect.stringContaining('"g, alice, vewer"') };
+    expect(inBoth).toMatchObject({ problems: [undefinedRole], warnings: [misspelt] });
+  });
+
   test('reports problems in the shape of a policy', async () => {
     const policy = { roles: { a: { permisions: {} } } } as never;
     expect(await lintPolicy({ policy })).toMatchObject({

@@ -25,33 +25,35 @@ export async function changeOwned(
   table: RuleTable,
   ownership: Ownership,
 ): Promise<Changes> {
-  const { version, changes, renamedRoles } = ownership;
+  const { version, changes } = ownership;
   await recordVersion(client, table, { version, changes });
   if (!changesSome(ownership)) return NO_CHANGES;
-  const renamed = await renameRoles(client, table, renamedRoles);
+  const renamed = await renameRoles(client, table, ownership);
   return { renamed, ...(await retire(client, table, ownership)) };
 }
 
 async function renameRoles(
   client: ClientLike,
   table: RuleTable,
-  names: ReadonlyMap<string, string>,
+  ownership: Ownership,
 ): Promise<Changes['renamed']> {
-  const stored = await readRulesOfRoles(client, table, [...names.keys()]);
-  const rename = (rule: Rule) => renameIn(rule, names);
+  const { renamedRoles: names, subjectAt } = ownership;
+  const stored = await readRulesOfRoles(client, table, [...names.keys()], subjectAt);
+  const rename = (rule: Rule) => renameIn(rule, ownership);
   await moveRules(client, table, planMoves(stored, rename));
   const recorded = (await readRecordedRules(client, table, 'all')).filter((rule) => rename(rule) !== rule);
   await renameRecorded(client, table, planMoves(recorded, rename));
   return [...names].map(([from, to]) => ({
     from,
     to,
-    rules: stored.filter((rule) => namesRole(rule, new Set([from]))).length,
+    rules: stored.filter((rule) => namesRole(rule, new Set([from]), ownership)).length,
   }));
 }
 
 /** The rules as they are stored, and as a version that is new for the database would rename them. */
-export function withRenamed(rules: readonly Rule[], { renamedRoles: names }: Ownership): readonly Rule[] {
-  return names.size === 0 ? rules : [...rules, ...rules.map((rule) => renameIn(rule, names))];
+export function withRenamed(rules: readonly Rule[], ownership: Ownership): readonly Rule[] {
+  if (ownership.renamedRoles.size === 0) return rules;
+  return [...rules, ...rules.map((rule) => renameIn(rule, ownership))];
 }
 
 /** The new form of each rule; null if it would equal another rule or link a role to itself. */
@@ -67,21 +69,22 @@ function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMo
 }
 
 /** Renames the roles in a rule; returns the same rule if it names none of them. */
-function renameIn(rule: Rule, names: ReadonlyMap<string, string>): Rule {
-  if (!namesRole(rule, names)) return rule;
+function renameIn(rule: Rule, ownership: Ownership): Rule {
+  const { renamedRoles: names } = ownership;
+  if (!namesRole(rule, names, ownership)) return rule;
   const values = rule.values.map((value, position) =>
-    isRoleAt(rule, position) ? (names.get(value) ?? value) : value,
+    isRoleAt(rule, position, ownership) ? (names.get(value) ?? value) : value,
   );
   return { ptype: rule.ptype, values };
 }
 
 /** Whether a rule names one of the roles as a role, not as a resource. */
-function namesRole(rule: Rule, roles: { has(name: string): boolean }): boolean {
-  return rule.values.some((value, position) => isRoleAt(rule, position) && roles.has(value));
+function namesRole(rule: Rule, roles: { has(name: string): boolean }, ownership: Ownership): boolean {
+  return rule.values.some((value, position) => isRoleAt(rule, position, ownership) && roles.has(value));
 }
 
-function isRoleAt({ ptype }: Rule, position: number): boolean {
-  return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
+function isRoleAt({ ptype }: Rule, position: number, { subjectAt }: Ownership): boolean {
+  return (ptype === 'p' && position === subjectAt) || (ptype === 'g' && position < 2);
 }
 
 /**
@@ -92,8 +95,7 @@ export async function retire(
   table: RuleTable,
   ownership: Ownership,
 ): Promise<Omit<Changes, 'renamed'>> {
-  const { retiredRoles, retiredRules } = ownership;
-  const isRetired = retiredTest(retiredRoles, retiredRules);
+  const isRetired = retiredTest(ownership.retiredRoles, ownership);
   const recorded = (await readRecordedRules(client, table, 'all')).filter(isRetired);
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
   const stored = await readRetired(client, table, ownership);
@@ -121,9 +123,9 @@ function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: O
   return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
 }
 
-function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]): (rule: Rule) => boolean {
-  const keys = new Set(rules.map(ruleKey));
-  return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles);
+function retiredTest(roles: ReadonlyMap<string, unknown>, ownership: Ownership): (rule: Rule) => boolean {
+  const keys = new Set(ownership.retiredRules.map(ruleKey));
+  return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles, ownership);
 }
 
 /** Whether the version renames or retires anything. */
@@ -133,8 +135,8 @@ export function changesSome({ renamedRoles, retiredRoles, retiredRules }: Owners
 
 /** Finds rules that are retired, or have a former name, but are stored, because an administrator added them. */
 export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
-  const { renamedRoles, retiredRoles, retiredRules } = ownership;
-  const left = stored.filter(retiredTest(new Map([...renamedRoles, ...retiredRoles]), retiredRules));
+  const { renamedRoles, retiredRoles } = ownership;
+  const left = stored.filter(retiredTest(new Map([...renamedRoles, ...retiredRoles]), ownership));
   return {
     rules: left.slice(0, LISTED).map(toLine),
     omitted: Math.max(0, left.length - LISTED),
@@ -155,9 +157,10 @@ export async function findLeft(
 async function readRetired(
   client: ClientLike,
   table: RuleTable,
-  { renamedRoles, retiredRoles, retiredRules }: Ownership,
+  { renamedRoles, retiredRoles, retiredRules, subjectAt }: Ownership,
 ): Promise<Rule[]> {
-  const ofRoles = await readRulesOfRoles(client, table, [...renamedRoles.keys(), ...retiredRoles.keys()]);
+  const names = [...renamedRoles.keys(), ...retiredRoles.keys()];
+  const ofRoles = await readRulesOfRoles(client, table, names, subjectAt);
   const absent = retiredRules.length === 0 ? [] : await findMissing(client, table, retiredRules);
   const present = new RuleSet(retiredRules).without(absent);
   return [...new Map([...ofRoles, ...present].map((rule) => [ruleKey(rule), rule] as const)).values()];

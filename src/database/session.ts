@@ -52,6 +52,8 @@ export class Session {
   readonly client: ClientLike;
   /** The same for statements of the application, whose values are read by its own parsers. */
   readonly applicationClient: ClientLike;
+  /** The number of the server's process, as the client was told when it connected. Only `pg`'s clients know it. */
+  readonly processId: unknown;
   #answerTimeoutMs: number | null;
   #activity = 'a statement';
   #broken: Error | null = null;
@@ -64,6 +66,7 @@ export class Session {
 
   constructor(client: ClientLike, answerTimeoutMs?: number | null) {
     this.#answerTimeoutMs = answerTimeoutMs ?? null;
+    this.processId = Reflect.get(client, 'processID');
     this.client = {
       query: (text, values) => this.#ask(() => send(client, { text, values, types: OWN_TYPES })),
     };

@@ -1,4 +1,4 @@
-import type { ClientLike, PoolLike } from '../database/client.ts';
+import type { PoolLike } from '../database/client.ts';
 import { detectEngine, type Engine, POSTGRESQL } from '../database/engine.ts';
 import { ConnectFailure, type Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -22,15 +22,10 @@ const OLDEST_TESTED = 14;
 
 /** Examines the server, and whether a pooler is on the way to it. */
 export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
-  // A pooler gives clients a process id of its own.
-  let processId: unknown;
-  const noticing = noticeClients(pool, (client) => {
-    processId = Reflect.get(client, 'processID');
-  });
   try {
     return await withSession(
-      noticing,
-      async ({ client }) => {
+      pool,
+      async ({ client, processId }) => {
         const { rows } = await client.query(
           `select
              current_setting('server_version') as version,
@@ -43,6 +38,7 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
         const [told] = rows as Omit<ServerFacts, 'engine'>[];
         if (told === undefined) throw new Error('the database gave no answer');
         const facts = { ...told, engine: await detectEngine(client) };
+        // A pooler gives clients a process id of its own.
         const isPooled = typeof processId === 'number' && processId !== facts.pid;
         const mode = isPooled ? await findPoolMode(pool, facts.pid) : null;
         return [describeServer(facts), describeConnection(facts, isPooled, mode)];
@@ -52,23 +48,6 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
   } catch (error) {
     throw await explainFailure(error, resolved, null);
   }
-}
-
-/** Wraps a pool, and calls `notice` with each client that it gives. */
-function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): PoolLike {
-  return new Proxy(pool, {
-    get(target, key) {
-      if (key === 'connect') {
-        return async () => {
-          const client = await target.connect();
-          notice(client);
-          return client;
-        };
-      }
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
 
 function describeServer({ engine, version, major, standby }: ServerFacts): DatabaseFinding {

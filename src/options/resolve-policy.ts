@@ -29,6 +29,7 @@ import { findPlace, placeIn } from '../policy/place.ts';
 import { emptyPolicy, type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
+import { subjectPositions } from '../verification/parts.ts';
 import { followedBy } from '../verification/structure.ts';
 
 /** The given definition, that of a given file, or the default; for null, a definition without rules. */
@@ -71,6 +72,16 @@ function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule
   return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
+/** The position of the role in a rule of `p`, for a definition that renames or retires roles. */
+export function findSubjectAt({ retired, renamed }: PolicyDefinition, model: Model | null): number {
+  if (model === null || (retired?.roles ?? renamed?.roles) === undefined) return 0;
+  try {
+    return subjectPositions(model)('p');
+  } catch {
+    return 0; // a matcher that can't be parsed is a problem of the model, and found there
+  }
+}
+
 function checkNames(
   model: Model | null,
   definition: PolicyDefinition,
@@ -83,7 +94,7 @@ function checkNames(
     ...(model === null ? [] : findMisfitRequests(definition, tokensOf(model, 'r'))),
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
-    ...findOwnershipProblems(definition, defined),
+    ...findOwnershipProblems(definition, defined, findSubjectAt(definition, model)),
     ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),

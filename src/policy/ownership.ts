@@ -16,6 +16,8 @@ export interface Ownership {
   /** Role → the one that its users get instead, null for none. */
   readonly retiredRoles: ReadonlyMap<string, string | null>;
   readonly retiredRules: readonly PlacedRule[];
+  /** The position of the role in a rule of `p`. */
+  readonly subjectAt: number;
   /** Whether a defined rule that was stored and is not any more stays away, whatever the reason. */
   keeps(rule: Rule): boolean;
   /** Whether this is so for any rule. */
@@ -23,7 +25,7 @@ export interface Ownership {
 }
 
 /** Null for a definition without a version, because the database then has no record. */
-export function compileOwnership(definition: PolicyDefinition): Ownership | null {
+export function compileOwnership(definition: PolicyDefinition, subjectAt = 0): Ownership | null {
   const { version, retired, renamed, onRevoked = 'restore' } = definition;
   if (version === undefined) return null;
   const renamedRoles = new Map(Object.entries(renamed?.roles ?? {}));
@@ -42,6 +44,7 @@ export function compileOwnership(definition: PolicyDefinition): Ownership | null
     renamedRoles,
     retiredRoles,
     retiredRules,
+    subjectAt,
     keeps: ({ ptype, values: [name = ''] }) =>
       (['p', 'g'].includes(ptype) ? (ofRoles.get(name) ?? onRevoked) : onRevoked) === 'keep',
     keepsSome: [onRevoked, ...ofRoles.values()].includes('keep'),
@@ -64,11 +67,15 @@ function collectOnRevoked(definition: PolicyDefinition): ReadonlyMap<string, OnR
 }
 
 /** Finds statements about earlier versions that are impossible, or that contradict the definition. */
-export function findOwnershipProblems(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+export function findOwnershipProblems(
+  definition: PolicyDefinition,
+  defined: RuleSet,
+  subjectAt: number,
+): Problem[] {
   return [
     ...findUnversioned(definition),
     ...findUnstorableRoles(definition),
-    ...findContradictedRoles(definition, defined),
+    ...findContradictedRoles(definition, defined, subjectAt),
     ...findRetiredAndDefined(definition, defined),
   ];
 }
@@ -101,12 +108,12 @@ function findUnstorableRoles(definition: PolicyDefinition): Problem[] {
   return findUnstorable([...place('retired', retired?.roles), ...place('renamed', renamed?.roles)]);
 }
 
-function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet, subjectAt: number): Problem[] {
   const { retired, renamed } = definition;
   if (retired === undefined && renamed === undefined) return [];
   const retiredRoles = retired?.roles ?? {};
   const renamedRoles = renamed?.roles ?? {};
-  const known = collectRoleNames(definition, defined);
+  const known = collectRoleNames(definition, defined, subjectAt);
   const findName = nearestFinder();
   const askFor = (name: string) => {
     const nearest = findName(name, known);
@@ -175,10 +182,15 @@ function contradictRenamed(
 }
 
 /** The roles of the definition, and the names that its rules give something to or take it from. */
-function collectRoleNames(definition: PolicyDefinition, { rules }: RuleSet): ReadonlySet<string> {
+function collectRoleNames(
+  definition: PolicyDefinition,
+  { rules }: RuleSet,
+  subjectAt: number,
+): ReadonlySet<string> {
   const names = new Set(listRoles(definition).map(({ name }) => name));
   for (const { ptype, values } of rules) {
-    for (const name of values.slice(0, ptype.startsWith('g') ? 2 : 1)) names.add(name);
+    const at = ptype === 'p' ? subjectAt : 0;
+    for (const name of values.slice(at, ptype.startsWith('g') ? 2 : at + 1)) names.add(name);
   }
   return names;
 }

@@ -7,6 +7,7 @@ import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
 import { formatText, type PlacedRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { lockLinks } from '../tables/locks.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import { subjectPositions } from '../verification/parts.ts';
 
 /**
  * Assigned roles that are unknown: no rule of the definition names them, and no rule that is stored, or added by the
@@ -15,24 +16,30 @@ import type { RuleTable } from '../tables/rule-table.ts';
  */
 export async function findUnknownRoles(
   client: ClientLike,
-  { defined, ruleTable }: ResolvedOptions,
+  { defined, ruleTable, model }: ResolvedOptions,
   rules: readonly PlacedRule[],
 ): Promise<Problem[]> {
   if (defined.rules.length === 0) return [];
+  const subjectAt = subjectPositions(model);
+  const subjectOf = ({ ptype, values }: Rule) => values[subjectAt(ptype)] ?? '';
   const known = new Set(
-    defined.rules.flatMap(({ ptype, values }) =>
-      ptype.startsWith('g') ? values.slice(0, 2) : values.slice(0, 1),
-    ),
+    defined.rules.flatMap((rule) => (rule.ptype.startsWith('g') ? rule.values.slice(0, 2) : subjectOf(rule))),
   );
-  const given = new Set(rules.map(({ values }) => values[0]));
+  const given = new Set(rules.map(subjectOf));
   const assigned = rules.filter(
-    ({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? '') && !given.has(values[1]),
+    ({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? '') && !given.has(values[1] ?? ''),
   );
   if (assigned.length === 0) return [];
+  const [isPermission, subject, first] = [
+    `${ruleTable.ptype('stored')} = 'p'`,
+    ruleTable.value('stored', subjectAt('p')),
+    ruleTable.value('stored', 0),
+  ];
   const { rows } = await client.query(
-    `select distinct ${ruleTable.value('stored', 0)} as name
+    `select distinct case when ${isPermission} then ${subject} else ${first} end as name
      from ${ruleTable.sql} stored
-     where ${ruleTable.value('stored', 0)} = any ($1::text[])`,
+     where (${isPermission} and ${subject} = any ($1::text[]))
+     or (not ${isPermission} and ${first} = any ($1::text[]))`,
     [assigned.map(({ values }) => values[1])],
   );
   const stored = new Set(rows.map(({ name }) => name));

@@ -44,6 +44,7 @@ class WatcherOfChanges implements LiveWatcher {
   /** Settles when all calls have been made. */
   #calling: Promise<void> = Promise.resolve();
   #waiting: PolicyChange | null = null;
+  #isInCall = false;
   #isClosed = false;
 
   constructor(live: MovedEnforcer) {
@@ -83,16 +84,20 @@ class WatcherOfChanges implements LiveWatcher {
       const due = this.#waiting ?? change;
       this.#waiting = null;
       if (this.#isClosed) return;
+      this.#isInCall = true;
       try {
         await this.#callback(due);
       } catch (error) {
         this.#live.report(error);
       }
+      this.#isInCall = false;
     });
   }
 
   /** Keeps a change of the enforcer's own until the live enforcer has it too. */
   async #wrote(ptype: string, rules: readonly string[][], isAdded: boolean): Promise<void> {
+    // What is loaded there may have been read before this change.
+    if (this.#isInCall) this.#callBack(EVERYTHING);
     const own = rules.map((values): Rule => ({ ptype, values }));
     for (const rule of own) {
       const key = ruleKey(rule);

@@ -36,7 +36,8 @@ const OF_FOLLOWERS = new WeakSet<ClientLike>();
 
 /**
  * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some
- * time. When the connection is lost, it connects again, with growing pauses. It never keeps a process alive.
+ * time. When the connection is lost, it connects again, with growing pauses. It keeps a process alive only while it
+ * looks or a caller waits.
  *
  * Of a pool with one session it keeps no connection, and looks only when somebody else has used the session.
  */
@@ -78,7 +79,9 @@ export class Follower {
     if (this.#stopped.signal.aborted) return Promise.reject(enforcerClosed());
     const looked = new Promise<void>((resolve, reject) => this.#asking.push({ resolve, reject }));
     this.#wake();
-    return looked;
+    // It may begin after a pause, which does not keep the process alive. The caller has to get an answer.
+    const alive = setInterval(() => {}, LONGEST_PAUSE_MS);
+    return looked.finally(() => clearInterval(alive));
   }
 
   async close(): Promise<void> {

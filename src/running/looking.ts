@@ -127,10 +127,7 @@ export class Looking {
       const rules = await readLivePolicy(trx, found.table, scope);
       return { table: found.table, position, rules };
     });
-    // Once only: all enforcers of the application may have the same role manager, which is emptied.
-    this.#configured ??= (
-      await buildInMemoryEnforcer(this.#model, [], this.#options.configureEnforcer)
-    ).getModel();
+    this.#configured ??= await this.#configure();
     await refuseMisfits(this.#configured, read.rules, read.table);
     const isSame = this.#rules !== null && isSamePolicy(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
@@ -140,6 +137,13 @@ export class Looking {
     this.#rules = read.position === null ? read.rules : null;
     this.#motor.by = read.position === null || !this.#changesInPlace ? 'reload' : 'journal';
     return isSame ? 'unchanged' : { reloaded: true, added: [], removed: [] };
+  }
+
+  /** Once only: all enforcers of the application may have the same role manager, which is emptied. */
+  async #configure(): Promise<Model> {
+    const configured = await buildInMemoryEnforcer(this.#model, [], this.#options.configureEnforcer);
+    this.#live.takeSettings(configured);
+    return configured.getModel();
   }
 
   async #swap(stored: readonly StoredRule[]): Promise<void> {

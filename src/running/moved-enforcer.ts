@@ -70,6 +70,13 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return this.#has(ptype.charAt(0), ptype, [...values]);
   }
 
+  /** Takes what `configureEnforcer` has switched on or off. The application may change it later. */
+  takeSettings(from: Enforcer): void {
+    for (const field of ['enabled', 'acceptJsonRequest'] as const) {
+      Reflect.set(this, field, Reflect.get(from, field));
+    }
+  }
+
   /** Replaces the policy at once. */
   swap(from: Enforcer, rules: LiveRules | null): void {
     const model = from.getModel();

@@ -31,7 +31,7 @@ const GIVEN = 'casbin_bootstrap_given';
 export function writeOwned(options: ResolvedOptions, ownership: Ownership): string[] {
   const { ruleTable, defined, changedBy, schema } = options;
   const { before, rules, after } = viewOf(ruleTable);
-  const { version, changes, renamedRoles } = ownership;
+  const { version, changes } = ownership;
   const source = quoteText(ruleTable.name);
   const versions = quoteTable(VERSIONS, schema);
   const context = [
@@ -42,7 +42,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
   const tell = ([name, text]: readonly [string, string]) =>
     `perform set_config('casbin_bootstrap.${name}', ${quoteText(text)}, true);`;
   const isNew = `newest_version is distinct from ${version} or newest_changes <> ${quoteText(changes)}`;
-  const renames = renamedRoles.size === 0 ? [] : writeRenamed(rules, renamedRoles, source);
+  const renames = writeRenamed(rules, ownership, source);
   const record = `insert into ${versions} (source, version, changes) values (${source}, ${version}, ${quoteText(changes)}) on conflict (source, version) do update set changes = excluded.changes, at = excluded.at where ${VERSIONS}.changes <> excluded.changes;`;
   return [
     `perform ${lockStatement(schema)};`,
@@ -127,10 +127,10 @@ interface Movable {
   readonly ptype: string;
   /** The values of a row as a jsonb array of texts, `stored` being the row. */
   readonly values: string;
-  readonly first: string;
-  readonly second: string;
-  /** The assignments that give a row other values. */
-  replace(first: string, second: string): string;
+  /** The value at a position. */
+  value(position: number): string;
+  /** The assignments that give a row other values, by position. */
+  replace(values: ReadonlyMap<number, string>): string;
   /** The condition for all of these rows. */
   readonly condition: string;
 }
@@ -142,9 +142,8 @@ function movableRules(table: RuleTable): Movable {
     order: `stored.${table.identity}`,
     ptype: table.ptype('stored'),
     values: `(select jsonb_agg(coalesce(value, '') order by n) from jsonb_array_elements_text(${table.valuesAsJson('stored')}) with ordinality as one (value, n))`,
-    first: table.value('stored', 0),
-    second: table.value('stored', 1),
-    replace: (first, second) => table.replacing(first, second),
+    value: (position) => table.value('stored', position),
+    replace: (values) => table.replacing(values),
     condition: 'true',
   };
 }
@@ -156,34 +155,43 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
     order: '(stored.revoked_at is not null, stored.inserted, stored.rule)',
     ptype: 'stored.ptype',
     values: 'stored.rule::jsonb',
-    first: 'stored.rule::jsonb ->> 0',
-    second: 'stored.rule::jsonb ->> 1',
-    replace: (first, second) => `rule = ${recordTextOf(replaceInJson('stored.rule::jsonb', first, second))}`,
+    value: (position) => `stored.rule::jsonb ->> ${position}`,
+    replace: (values) => `rule = ${recordTextOf(replaceInJson('stored.rule::jsonb', values))}`,
     condition: `stored.source = ${source}`,
   };
 }
 
-function writeRenamed(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
+function writeRenamed(
+  table: RuleTable,
+  { renamedRoles: names, subjectAt }: Ownership,
+  source: string,
+): string[] {
+  if (names.size === 0) return [];
   const [from, to] = [[...names.keys()], [...names.values()]];
-  return [movableRules(table), movableRecord(table, source)].flatMap((rows) =>
-    moveStatements(rows, {
-      condition: isOfRoles(rows, from),
-      first: replaceName(rows.first, names),
-      second: `case when ${rows.ptype} = 'g' then ${replaceName(rows.second, names)} else ${rows.second} end`,
-      reached: isOfRoles(rows, to),
-    }),
-  );
+  return [movableRules(table), movableRecord(table, source)].flatMap((rows) => {
+    const replaced = (position: number) => {
+      const ptypes = [...(position < 2 ? [`'g'`] : []), ...(position === subjectAt ? [`'p'`] : [])];
+      const value = rows.value(position);
+      return `case when ${rows.ptype} in (${ptypes.join(', ')}) then ${replaceName(value, names)} else ${value} end`;
+    };
+    return moveStatements(rows, {
+      condition: isOfRoles(rows, from, subjectAt),
+      values: new Map([0, 1, subjectAt].map((position) => [position, replaced(position)])),
+      reached: isOfRoles(rows, to, subjectAt),
+    });
+  });
 }
 
 /** Removes the rules of retired roles that bootstraps have inserted, and gives users another role. */
 function writeRetired(table: RuleTable, ownership: Ownership, source: string): string[] {
-  const { retiredRoles, retiredRules } = ownership;
+  const { retiredRoles, retiredRules, subjectAt } = ownership;
   if (retiredRoles.size + retiredRules.length === 0) return [];
   const [rules, record] = [movableRules(table), movableRecord(table, source)];
   const isRetired = (rows: Movable, isListed: string) =>
-    [isOfRoles(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
-      ' or ',
-    );
+    [
+      isOfRoles(rows, [...retiredRoles.keys()], subjectAt),
+      ...(retiredRules.length === 0 ? [] : [isListed]),
+    ].join(' or ');
   const { names, isSame } = table.give(retiredRules);
   const listed = `exists (select from (values ${listRows(table, retiredRules)}) as given (n, ${names}, recorded) where ${isSame('stored')})`;
   const texts = retiredRules.map((rule) => `(${quoteText(rule.ptype)}, ${quoteText(toRecordText(rule))})`);
@@ -191,17 +199,17 @@ function writeRetired(table: RuleTable, ownership: Ownership, source: string): s
   const newRoles = new Map(
     [...retiredRoles].flatMap(([role, next]) => (next === null ? [] : [[role, next]])),
   );
-  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.keys()])})`;
-  const newRole = replaceName(rules.second, newRoles);
+  const role = rules.value(1);
+  const isLinkTo = (roles: Iterable<string>) =>
+    `${rules.ptype} = 'g' and ${role} = any (${arrayOf([...roles])})`;
   return [
     `delete from ${table.sql} stored using ${record.sql} record where (${isRetired(rules, listed)}) and record.source = ${source} and record.inserted and record.ptype = ${rules.ptype} and record.rule = ${recordTextOf(withoutEmptyEnd(table))};`,
     ...(newRoles.size === 0
       ? []
       : moveStatements(rules, {
-          condition: moved,
-          first: rules.first,
-          second: newRole,
-          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.values()])})`,
+          condition: isLinkTo(newRoles.keys()),
+          values: new Map([[1, replaceName(role, newRoles)]]),
+          reached: isLinkTo(newRoles.values()),
         })),
     `delete from ${record.sql} stored where ${record.condition} and (${isRetired(record, recorded)});`,
   ];
@@ -210,22 +218,26 @@ function writeRetired(table: RuleTable, ownership: Ownership, source: string): s
 /** Changes rows, and removes a row that would then equal another one, or link a role to itself. */
 function moveStatements(
   rows: Movable,
-  { condition, first, second, reached }: Record<'condition' | 'first' | 'second' | 'reached', string>,
+  {
+    condition,
+    values: given,
+    reached,
+  }: { condition: string; values: ReadonlyMap<number, string>; reached: string },
 ): string[] {
   const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [
-    `with moving as materialized (select stored.${identity} as place, ${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
+    `with moving as materialized (select stored.${identity} as place, ${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, given)} as after from ${sql} stored where ${chosen}), ` +
       `present as materialized (select ${ptype} as ptype, ${values} as after from ${sql} stored where ${rows.condition} and (${reached})), ` +
       'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by position) as kept from moving) ' +
       `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype = 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,
-    `update ${sql} stored set ${replace(first, second)} where ${chosen};`,
+    `update ${sql} stored set ${replace(given)} where ${chosen};`,
   ];
 }
 
-function isOfRoles({ ptype, first, second }: Movable, roles: readonly string[]): string {
-  const names = arrayOf(roles);
-  return `(${ptype} in ('p', 'g') and ${first} = any (${names})) or (${ptype} = 'g' and ${second} = any (${names}))`;
+function isOfRoles({ ptype, value }: Movable, roles: readonly string[], subjectAt: number): string {
+  const isOne = (position: number) => `${value(position)} = any (${arrayOf(roles)})`;
+  return `(${ptype} = 'p' and ${isOne(subjectAt)}) or (${ptype} = 'g' and (${isOne(0)} or ${isOne(1)}))`;
 }
 
 function replaceName(name: string, names: ReadonlyMap<string, string>): string {

@@ -178,9 +178,8 @@ export class ColumnsTable implements RuleTable {
     };
   }
 
-  replacing(first: string, second: string): string {
-    const [one, other] = this.#values;
-    return `${one?.name} = ${first}, ${other?.name} = ${second}`;
+  replacing(values: ReadonlyMap<number, string>): string {
+    return [...values].map(([position, value]) => `${this.#values[position]?.name} = ${value}`).join(', ');
   }
 
   spell(rules: readonly Rule[]): SpelledRules {

@@ -89,8 +89,8 @@ export class DocumentTable implements RuleTable {
     };
   }
 
-  replacing(first: string, second: string): string {
-    return `rule = ${replaceInJson('stored.rule', first, second)}`;
+  replacing(values: ReadonlyMap<number, string>): string {
+    return `rule = ${replaceInJson('stored.rule', values)}`;
   }
 
   spell(rules: readonly Rule[]): SpelledRules {
@@ -126,9 +126,13 @@ export class DocumentTable implements RuleTable {
   }
 }
 
-/** An SQL expression: a rule as jsonb with another first and second value. A rule with one value keeps that number. */
-export function replaceInJson(values: string, first: string, second: string): string {
-  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
+/** An SQL expression: a rule as jsonb with other values at some positions. It keeps the number of its values. */
+export function replaceInJson(rule: string, values: ReadonlyMap<number, string>): string {
+  return [...values].reduce(
+    (replaced, [position, value]) =>
+      `jsonb_set(${replaced}, '{${position}}', to_jsonb(coalesce(${value}, '')), false)`,
+    rule,
+  );
 }
 
 /** As JSON in which every control character is visible. */

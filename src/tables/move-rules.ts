@@ -12,21 +12,27 @@ export interface RuleMove {
   readonly to: Rule | null;
 }
 
-/** The stored rules that name one of the roles, as their subject or on either side of a role link; first rows first. */
+/**
+ * The stored rules that name one of the roles, as their subject or on either side of a role link; first rows first.
+ *
+ * @param subjectAt the position of the subject in a rule of `p`
+ */
 export async function readRulesOfRoles(
   client: ClientLike,
   table: RuleTable,
   roles: readonly string[],
+  subjectAt: number,
 ): Promise<Rule[]> {
   if (roles.length === 0) return [];
-  const [ptype, first, second] = [table.ptype('stored'), table.value('stored', 0), table.value('stored', 1)];
+  const ptype = table.ptype('stored');
+  const [subject, first, second] = [subjectAt, 0, 1].map((position) => table.value('stored', position));
   // A cursor whose rows are in the order of an index would read the whole table by that index.
   const text = `
     with found as materialized (
       select ${table.columns('stored')}, stored.${table.identity} as place
       from ${table.sql} stored
-      where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
-      or (${ptype} = 'g' and ${second} = any ($1::text[]))
+      where (${ptype} = 'p' and ${subject} = any ($1::text[]))
+      or (${ptype} = 'g' and (${first} = any ($1::text[]) or ${second} = any ($1::text[])))
     )
     select * from found order by place`;
   const found: Rule[] = [];

@@ -81,10 +81,8 @@ export interface RuleTable extends RowSource {
   spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
-  /**
-   * The assignments of an update that replace the first and the second value by these expressions; `stored` is the row.
-   */
-  replacing(first: string, second: string): string;
+  /** The assignments of an update that replace values, by position, by these expressions; `stored` is the row. */
+  replacing(values: ReadonlyMap<number, string>): string;
   /** The `on conflict` clause for a rule that another writer has just stored; empty if the table allows duplicates. */
   readonly onConflict: string;
 

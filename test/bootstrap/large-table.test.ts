@@ -111,7 +111,7 @@ test('the rules of a role are read in the order of rows, without reading the oth
   const { table } = await findRuleTable(client, undefined, { duplicates: 'report' }, POSTGRESQL);
 
   await client.query('begin');
-  const rules = await readRulesOfRoles(client, table, ['intern']);
+  const rules = await readRulesOfRoles(client, table, ['intern'], 0);
   const { rows } = await client.query(
     `select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables where relname = 'casbin'`,
   );

@@ -66,6 +66,14 @@ describe('an examination', () => {
     expect(findings[1]).toEqual(fault('connection', 'fine', new RegExp(` as ${name}\\.$`)));
   });
 
+  test('leaves nothing with the pool, however often it is called', async () => {
+    const { pool } = await bootstrapped();
+    await examineDatabase(pool, OPTIONS);
+    const before = pool.listenerCount('acquire');
+    await examineDatabase(pool, OPTIONS);
+    expect(pool.listenerCount('acquire')).toBe(before);
+  });
+
   test('waits for a client of the pool as long as it was told', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const client = await pool.connect();

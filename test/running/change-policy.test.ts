@@ -1,3 +1,4 @@
+import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
@@ -16,6 +17,7 @@ import {
   type PolicyEditor,
   readJournal,
 } from '../../src/index.ts';
+import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { BY, openForChanges, policy } from './change.fixture.ts';
@@ -27,6 +29,25 @@ test('the options of a bootstrap, with an actor and a reason that may be missing
 
 describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   const open = () => openForChanges(layout);
+
+  test('knows roles where the model has them in a rule', async () => {
+    const pool = (await createDatabase()).pool();
+    const model = newModelFromString(modelText({ p: 'priority, sub, obj, act' }));
+    const rules = [['p', '1', 'clerk', 'invoices', 'read']];
+    const options = { ...layout.options, ...BY, model, policy: { rules } };
+    await bootstrapDatabase(pool, { ...options, seeders: [] });
+    await layout.insert(pool, ['p', '2', 'auditor', 'invoices', 'read']);
+    const client = await pool.connect();
+    const assign = (role: string) => changePolicy(client, { assign: [['carol', role]] }, options);
+
+    await assign('clerk');
+    await assign('auditor');
+    const grant = [['3', 'chief', 'invoices', 'read']] as never;
+    await changePolicy(client, { grant, assign: [['carol', 'chief']] }, options);
+    for (const role of ['1', '2', 'clrek'])
+      await expect(assign(role)).rejects.toMatchObject({ problems: [{ code: 'ROLE_UNDEFINED' }] });
+    client.release();
+  });
 
   test('adds and removes rules, and returns those that changed', async () => {
     await using opened = await open();

@@ -4,6 +4,7 @@ import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   createAdapter,
+  createEnforcer,
   createLiveEnforcer,
   createWatcher,
   defaultModelPath,
@@ -155,6 +156,28 @@ describe('a watcher', () => {
     await watcher.updateForAddPolicy('g', 'g', 'alice', 'user');
     await expect.poll(() => loads.count).toBe(1);
     expect((await own.getGroupingPolicy()).filter(([user]) => user === 'alice')).toEqual([]);
+  });
+
+  test('calls back once more if it writes during a callback, which may have read the policy before', async () => {
+    const { pool, live, watcher, own, write } = await open();
+    let current = own;
+    const reads: (() => void)[] = [];
+    watcher.setUpdateCallback(async () => {
+      const next = await createEnforcer(pool);
+      await new Promise<void>((resolve) => reads.push(resolve));
+      current = next;
+    });
+    await pool.query(insert, ['["alice", "user"]']);
+    await live.caughtUp();
+    await expect.poll(() => reads.length).toBe(1);
+    await write(() => own.addRoleForUser('bob', 'user'));
+    reads[0]?.();
+    await expect.poll(() => reads.length).toBe(2);
+    reads[1]?.();
+    await settle();
+    expect(await current.hasGroupingPolicy('bob', 'user')).toBe(true);
+    await write(() => own.deleteRoleForUser('bob', 'user'));
+    expect(reads).toHaveLength(2);
   });
 
   test('makes it load after each change without a journal, because the origin of a change is not known', async () => {

@@ -291,8 +291,26 @@ describe('a live enforcer', () => {
     ['while it waits for a connection', { POLL_INTERVAL_MS: '50', THEN: 'waits' }],
   ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await openJournaled();
-    const script = new URL('./children/live.mjs', import.meta.url);
-    const [result] = await runProcesses(1, script, { env: { DATABASE_URL: database.url, ...env } });
-    expect(result).toMatchObject({ code: 0, stdout: '{"allowed":true}\n', stderr: '' });
+    expect(await runChild(database.url, env)).toMatchObject({
+      code: 0,
+      stdout: '{"allowed":true}\n',
+      stderr: '',
+    });
+  });
+
+  test('keeps a process alive until who asks again after a failure has an answer', async () => {
+    const { database } = await openJournaled();
+    expect(await runChild(database.url, { POLL_INTERVAL_MS: '600000', THEN: 'asks twice' })).toMatchObject({
+      code: 0,
+      stdout: '{"allowed":true}\n',
+      stderr: '',
+    });
   });
 });
+
+/** A process that creates a live enforcer, does `THEN`, and ends if nothing keeps it. */
+async function runChild(url: string, env: { POLL_INTERVAL_MS: string; THEN: string }) {
+  const script = new URL('./children/live.mjs', import.meta.url);
+  const [result] = await runProcesses(1, script, { env: { DATABASE_URL: url, ...env } });
+  return result;
+}

@@ -177,6 +177,20 @@ describe('a live enforcer', () => {
     expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
   });
 
+  test('has the settings of configureEnforcer, until the application changes them', async () => {
+    const { live } = await openJournaled({
+      configureEnforcer(enforcer) {
+        enforcer.enableAcceptJsonRequest(true);
+        enforcer.enableEnforce(false);
+      },
+    });
+    expect(await live.enforce('nobody', 'accounts', 'write')).toBe(true);
+    live.enableEnforce(true);
+    expect(await live.addPolicy('7', 'accounts', 'read')).toBe(true);
+    expect(await live.enforce('"7"', '"accounts"', '"read"')).toBe(true);
+    expect(await live.enforce('nobody', 'accounts', 'write')).toBe(false);
+  });
+
   test('takes a matcher of its own for a request', async () => {
     const { live } = await openJournaled();
     expect(await live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x')).toBe(true);

@@ -1,7 +1,13 @@
 import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
-import { bootstrapDatabase, type PolicyDefinition, readJournal, writeBootstrapSql } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  createAdapter,
+  type PolicyDefinition,
+  readJournal,
+  writeBootstrapSql,
+} from '../../src/index.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -55,6 +61,43 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await expectComplete(other, { ...options, policy: SECOND });
     const { rows } = await other.query('show search_path');
     expect(rows).toEqual([{ search_path: '"$user", public' }]);
+  });
+
+  test.each([
+    ['second', 'priority, sub, obj, act', (role: string, object: string) => ['1', role, object, 'read']],
+    ['third', 'obj, act, sub', (role: string, object: string) => [object, 'read', role]],
+  ])('finds roles where the model has them, the %s of a rule, as a bootstrap does', async (_, p, rule) => {
+    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+    const [one, other] = pools as [pg.Pool, pg.Pool];
+    const options = { ...layout.options, seeders: [], model: newModelFromString(modelText({ p })) };
+    const permit = (role: string, object: string) => ['p', ...rule(role, object)];
+    const first = { version: 1, rules: [permit('clerk', 'invoices'), permit('cook', 'menus')] };
+    const second: PolicyDefinition = {
+      version: 2,
+      rules: [permit('accountant', 'invoices')],
+      renamed: { roles: { clerk: 'accountant' } },
+      retired: { roles: { cook: {} } },
+    };
+    for (const pool of pools) {
+      await bootstrapDatabase(pool, { ...options, policy: first });
+      const adapter = createAdapter(pool, layout.options);
+      await adapter.addPolicies('p', 'p', [rule('clerk', 'notes'), rule('viewer', 'clerk')]);
+      await adapter.addPolicy('g', 'g', ['ann', 'clerk']);
+    }
+
+    await bootstrapDatabase(one, { ...options, policy: second });
+    await other.query(await writeBootstrapSql({ ...options, policy: second }));
+
+    expect(await storedRules(one, layout.table)).toEqual([
+      permit('accountant', 'invoices'),
+      permit('accountant', 'notes'),
+      permit('viewer', 'clerk'),
+      ['g', 'ann', 'accountant'],
+    ]);
+    await makeOld(one, 'public');
+    await makeOld(other, 'public');
+    expect(await readAll(other, 'public')).toEqual(await readAll(one, 'public'));
+    await expectComplete(other, { ...options, policy: second });
   });
 
   test.skipIf(layout.name === 'document')(

@@ -2,7 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { type Enforcer, FileAdapter, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer, loadPolicyFile, verifyDatabase } from '../../../src/index.ts';
+import {
+  bootstrapDatabase,
+  createEnforcer,
+  createLiveEnforcer,
+  loadPolicyFile,
+  verifyDatabase,
+} from '../../../src/index.ts';
 import { createDatabase } from '../../support/database.ts';
 import { EXAMPLES, type Example, requestsOf } from './grids.fixture.ts';
 
@@ -20,6 +26,8 @@ describe.for(EXAMPLES)('Casbin’s $name', (example) => {
     const idle = verification.coverage.uncovered.map((rule) => rule.join(', '));
     expect(idle).toEqual(example.idle ?? []);
     expect(await decide(await createEnforcer(pool, options), requestsOf(example))).toEqual(expected);
+    await using live = await createLiveEnforcer(pool, options);
+    expect(await decide(live, requestsOf(example))).toEqual(expected);
     expect(await decideByStockAdapter(database.url, example)).toEqual(expected);
     await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
   });

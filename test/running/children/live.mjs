@@ -16,6 +16,12 @@ const live = await createLiveEnforcer(
 if (THEN === 'looks again') await live.caughtUp();
 if (THEN === 'is refused') connect = () => Promise.reject(new Error('no more connections'));
 if (THEN === 'waits') connect = () => new Promise(() => {});
+if (THEN === 'asks twice') {
+  await pool.query(`insert into casbin (ptype, rule) values ('p', '["alice"]')`);
+  await live.caughtUp().catch(() => {});
+  await pool.query(`delete from casbin where rule = '["alice"]'`);
+  await live.caughtUp();
+}
 if (THEN === 'is refused' || THEN === 'waits') {
   client.connection.stream.destroy();
   await live.caughtUp().catch(() => {});

@@ -73,6 +73,35 @@ test('a cell whose rule is missing is explained by the definition', async () => 
   });
 });
 
+test.each([
+  ['open', -1, 'Allowed', 'no rule denies it'],
+  ['inherited', 0, 'Allowed', 'inherited from viewer'],
+  ['inherited', 1, 'Allowed', 'by a rule that is for others too'],
+  ['denied', 0, 'Denied', 'by a rule for viewer'],
+  ['denied', 1, 'Denied', 'by a rule'],
+  ['missing', 0, 'Denied', 'unlike the definition, which allows it through viewer'],
+  ['error', 2, 'Denied', 'Casbin throws: it is broken'],
+  [null, -1, 'Denied', 'no rule allows it'],
+] as const)('a cell that is %s, by the route %i, is %s: %s', async (state, route, decision, reason) => {
+  const { matrix } = await pageOf({ policy: INVOICES }, null);
+  const routes = [
+    { path: ['clerk', 'viewer'], ids: [], added: [], error: null },
+    { path: ['clerk'], ids: [], added: [], error: null },
+    { path: [], ids: [], added: [], error: 'it is broken' },
+  ];
+  const cell = { state, rule: -1, route };
+  expect(describeCell({ ...matrix, routes }, cell, 0, 0)).toMatchObject({ decision, reason });
+  if (state !== null) return;
+  const open = { ...matrix, unlisted: 'allow' } as const;
+  expect(describeCell(open, cell, 0, 0)).toMatchObject({ decision: 'Allowed', reason: 'no rule denies it' });
+});
+
+test('the command has the subject where the model has it', async () => {
+  const { matrix } = await pageOf({ policy: INVOICES }, null);
+  const { command } = describe({ ...matrix, subjectAt: 1 }, 'clerk', 'invoices', 'write');
+  expect(command).toBe('casbin-bootstrap explain invoices clerk write');
+});
+
 test('the command in the message treats each value as one word', async () => {
   const line = ['p', "it's", '$(reboot)', '-x'];
   expect(await explain("it's", '$(reboot)', '-x', [line])).toMatchObject({

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type Filters, findUsers, noFilters, select } from '../../page/selection.ts';
 import type { PageMatrix } from '../../src/page/page-data.ts';
 
+const CLERK = { name: 'clerk', kind: 'defined', cells: cells([0, 1], 'im') } as const;
+
 const MATRIX: PageMatrix = {
   subject: 'sub',
   subjectAt: 0,
@@ -14,7 +16,7 @@ const MATRIX: PageMatrix = {
   ],
   roles: [
     { name: 'viewer', kind: 'defined', cells: cells([0], 'd') },
-    { name: 'clerk', kind: 'defined', cells: cells([0, 1], 'im') },
+    CLERK,
     { name: 'Auditor', kind: 'added', cells: cells([2], 'a') },
   ],
   rules: [],
@@ -79,6 +81,30 @@ describe('a filter', () => {
     const { roles, isHeld } = select(matrix, { ...noFilters(matrix), user: 'alice' });
     expect(roles).toEqual([1]);
     expect([isHeld(1, 0), isHeld(1, 2), isHeld(0, 0)]).toEqual([true, false, false]);
+    const allowed = { ...matrix, roles: [{ ...CLERK, cells: cells([0, 2], 'dd') }] };
+    const own = { ...allowed, grants: [{ role: 'clerk', domain: 'invoices', roles: [0] }] };
+    const filters = { ...noFilters(matrix), user: 'alice', show: 'allowed' } as const;
+    expect(select(own, filters).permissions).toEqual([0]);
+  });
+
+  test('by user takes a role in each of its domains, without a domain, and where requests have none', () => {
+    const isHeld = (domainAt: number, ...domains: (string | null)[]) => {
+      const grants = domains.map((domain) => ({ role: 'clerk', domain, roles: [1] }));
+      const users = [{ name: 'alice', grants: [...grants.keys()] }];
+      const matrix = { ...MATRIX, domainAt, grants, users };
+      const selection = select(matrix, { ...noFilters(matrix), user: 'alice' });
+      return [0, 2].map((permission) => selection.isHeld(1, permission));
+    };
+    expect(isHeld(0, 'invoices', 'ledger')).toEqual([true, true]);
+    expect(isHeld(0, 'elsewhere')).toEqual([false, false]);
+    expect(isHeld(0, null)).toEqual([true, true]);
+    expect(isHeld(-1, 'elsewhere')).toEqual([true, true]);
+  });
+
+  test('by user keeps what anybody may do', () => {
+    const anybody = { name: 'an internal name', kind: 'everybody', cells: cells([2], 'd') } as const;
+    const matrix = { ...MATRIX, roles: [...MATRIX.roles, anybody] };
+    expect(select(matrix, { ...noFilters(matrix), user: 'alice' }).roles).toEqual([0, 1, 3]);
   });
 
   test('for what is allowed keeps the permissions that a shown role has', () => {
@@ -93,6 +119,7 @@ describe('a filter', () => {
 
   test('for differences keeps what was added or is missing, and the roles concerned', () => {
     expect(shown({ show: 'differences' })).toEqual({ roles: [1, 2], permissions: [1, 2] });
+    expect(shown({ show: 'differences', values: ['ledger', ''] })).toEqual({ roles: [2], permissions: [2] });
   });
 });
 

@@ -11,6 +11,7 @@ describe('of a long list', () => {
   test('and the item with the focus, wherever it is', () => {
     expect(numbersIn({ first: 2, end: 4 }, 3)).toEqual([2, 3]);
     expect(numbersIn({ first: 2, end: 4 }, 0)).toEqual([0, 2, 3]);
+    expect(numbersIn({ first: 2, end: 4 }, 4)).toEqual([2, 3, 4]);
     expect(numbersIn({ first: 2, end: 4 }, 9)).toEqual([2, 3, 9]);
   });
 
@@ -19,6 +20,12 @@ describe('of a long list', () => {
     expect(scrollTo(9, 32, view)).toBe(288);
     expect(scrollTo(12, 32, view)).toBe(320);
     expect(scrollTo(15, 32, view)).toBe(352);
+  });
+
+  test('an item is scrolled to its beginning where the header leaves less room than it needs', () => {
+    const view = { scrolled: 0, visible: 200, header: 180 };
+    expect(scrollTo(3, 104, view)).toBe(312);
+    expect(scrollTo(3, 104, { ...view, scrolled: 312 })).toBe(312);
   });
 });
 
@@ -41,9 +48,13 @@ describe('a key', () => {
   });
 
   test('leads no further than to the edge', () => {
-    expect(moveBy({ key: 'ArrowRight', ctrlKey: false }, { row: 9, column: 3 }, size)).toEqual({
-      row: 9,
-      column: 3,
-    });
+    const last = { row: 9, column: 3 };
+    for (const key of ['ArrowRight', 'ArrowDown', 'PageDown']) {
+      expect(moveBy({ key, ctrlKey: false }, last, size)).toEqual(last);
+    }
+    const first = { row: 0, column: 0 };
+    for (const key of ['ArrowLeft', 'ArrowUp', 'PageUp']) {
+      expect(moveBy({ key, ctrlKey: false }, first, size)).toEqual(first);
+    }
   });
 });

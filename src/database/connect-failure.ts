@@ -68,6 +68,7 @@ function connectionFailed(reason: string, remedy: string, cause: unknown): Conne
 /** Messages of pg without a code. */
 function remedyFor(reason: string): string {
   if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
+  if (reason.includes('did not give a client')) return 'Give a pool like pg.Pool.';
   if (reason.includes('Invalid URL'))
     return 'Correct the connection string; percent-encode its special characters.';
   if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";

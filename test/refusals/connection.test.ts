@@ -32,6 +32,14 @@ function withUrl(url: string, changes: Partial<URL>): string {
   return Object.assign(new URL(url), changes).href;
 }
 
+test('a pool whose connect gives no client is reported with what to give', async () => {
+  const error = await failureOf(() =>
+    bootstrapDatabase({ connect: (callback: unknown) => callback } as never),
+  );
+  expect(error.code).toBe('CONNECTION_FAILED');
+  expect(error.message).toContain('did not give a client that can query. Give a pool like pg.Pool.');
+});
+
 describe('a server that can not be reached', () => {
   test.each<[string, pg.PoolConfig, RegExp]>([
     [

@@ -173,7 +173,7 @@ describe('a login that is refused', () => {
       [{ ...place, user: username, password: undefined }, /asked for a password, and none was given/],
       [{ ...place, user: username, password: '' }, /asked for a password, and none was given/],
       [{ ...place, user: username, password: 12_345 as never }, /or one that is not a text/],
-      [{ ...place, user: username, password: () => undefined as never }, /or one that is not a text/],
+      [{ ...place, user: username, password: () => null as never }, /or one that is not a text/],
       [{ ...place, user: 'no-such-role' }, /The server refused the login/],
     ] as const) {
       const error = await failureWith(options);

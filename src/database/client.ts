@@ -126,6 +126,9 @@ function explainKnown(given: unknown): string | null {
   if (hasMethod(given, '$connect')) {
     return 'must be a pool, not a PrismaClient. Make one: new pg.Pool({ connectionString }).';
   }
+  if (hasMethod(given, 'startTransaction')) {
+    return 'must be a pool or a client, not a QueryRunner of TypeORM. Give its client: await queryRunner.connect().';
+  }
   if (hasMethod(given, 'createQueryRunner')) {
     return 'must be a pool, not a DataSource of TypeORM. Make one: new pg.Pool({ connectionString }).';
   }

@@ -134,7 +134,7 @@ function explainKnown(given: unknown): string | null {
   }
   if (typeof given === 'function')
     return 'must have a connect method, like pg.Pool. It is a function: give what it returns, or new pg.Pool().';
-  if (hasKey(given, 'connectionString') || (hasKey(given, 'host') && !hasMethod(given, 'connect'))) {
+  if ((hasKey(given, 'connectionString') || hasKey(given, 'host')) && !hasMethod(given, 'connect')) {
     return 'must have a connect method, like pg.Pool. These are only settings: give new pg.Pool(settings).';
   }
   return null;

@@ -93,6 +93,14 @@ describe.each<[string, (...args: never[]) => unknown]>([
   });
 });
 
+test('a pool that shows its settings is a pool', async () => {
+  const connect = () => Promise.reject(new Error('the database was asked'));
+  for (const settings of [{ host: 'h' }, { connectionString: URL_TEXT }]) {
+    const error = await refusal(bootstrapDatabase, { connect, ...settings });
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED' });
+  }
+});
+
 test('changePolicy refuses a QueryRunner in the place of its client', async () => {
   const given = { assign: [['eve', 'user']] };
   const error = await refusal(changePolicy, QUERY_RUNNER, given, { actor: 'me' });

@@ -9,7 +9,10 @@ export function reasonOf(thrown: unknown): string {
   if (isError(thrown) && thrown.message === '' && 'errors' in thrown && Array.isArray(thrown.errors)) {
     return [...new Set(thrown.errors.map(reasonOf))].join('; ');
   }
-  if (isError(thrown)) return withoutPeriod(thrown.message.trim() || thrown.name);
+  // A WebSocket fails with an event, which has a message too.
+  const message: unknown = Reflect.get(Object(thrown), 'message');
+  if (typeof message === 'string' && message.trim() !== '') return withoutPeriod(message.trim());
+  if (isError(thrown)) return withoutPeriod(thrown.name);
   if (typeof thrown === 'string' && thrown.trim() !== '') return withoutPeriod(shorten(thrown.trim()));
   if (thrown === undefined || thrown === null || thrown === '') return 'no reason was given';
   return shorten(inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));

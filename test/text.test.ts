@@ -19,6 +19,11 @@ test('an error with an empty message tells its name', () => {
   for (const message of ['', ' \n']) expect(reasonOf(new TypeError(message))).toBe('TypeError');
 });
 
+test('an event of a WebSocket that failed is told by its message', () => {
+  expect(reasonOf({ type: 'error', message: 'connect refused.' })).toBe('connect refused');
+  expect(reasonOf({ type: 'error', message: ' ' })).toBe("{ type: 'error', message: ' ' }");
+});
+
 test('an error of another context, as Jest has them, is told as any other', () => {
   const missing = runInNewContext(`Object.assign(new TypeError('not found.'), { code: 'ENOENT' })`);
   expect(missing).not.toBeInstanceOf(Error);

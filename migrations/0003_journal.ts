@@ -3,6 +3,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { nameAround, quoteIdentifier, quoteTable, quoteText } from '../src/database/catalog.ts';
 import { type Placement, placementExpression } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
+import { OWN_QUERIES } from '../src/database/own-queries.ts';
 import { DatabaseError } from '../src/errors.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
@@ -29,7 +30,8 @@ export interface Recorded {
  */
 export function journal(recorded: Recorded): Migration {
   return {
-    async up(db: Kysely<unknown>) {
+    async up(given: Kysely<unknown>) {
+      const db = given.withPlugin(OWN_QUERIES);
       const { name } = recorded;
       await refuseEngine(db, name);
       await refuseView(db, name);

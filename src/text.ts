@@ -1,18 +1,31 @@
 import { resolve } from 'node:path';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 
 const REASON_LENGTH = 300;
 
 /** The reason in a thrown value, on one line: any value may be thrown, and errors may have no message. */
 export function reasonOf(thrown: unknown): string {
   // A name with several addresses fails with one error for each, and no message of its own.
-  if (thrown instanceof AggregateError && thrown.message === '') {
+  if (isError(thrown) && thrown.message === '' && 'errors' in thrown && Array.isArray(thrown.errors)) {
     return [...new Set(thrown.errors.map(reasonOf))].join('; ');
   }
-  if (thrown instanceof Error) return withoutPeriod(thrown.message.trim() || thrown.name);
+  // A WebSocket fails with an event, which has a message too.
+  const message: unknown = Reflect.get(Object(thrown), 'message');
+  if (typeof message === 'string' && message.trim() !== '') return withoutPeriod(message.trim());
+  if (isError(thrown)) return withoutPeriod(thrown.name);
   if (typeof thrown === 'string' && thrown.trim() !== '') return withoutPeriod(shorten(thrown.trim()));
   if (thrown === undefined || thrown === null || thrown === '') return 'no reason was given';
   return shorten(inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));
+}
+
+/** Not by instanceof alone: in Jest, errors of Node's own modules have another class Error. */
+export function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
+}
+
+/** A thrown value as an error: any value may be thrown. */
+export function asError(thrown: unknown): Error {
+  return isError(thrown) ? thrown : new Error(String(thrown));
 }
 
 /** Removes periods at the end, because messages continue after the reason. */
@@ -27,7 +40,7 @@ export function isConnectionString(text: string): boolean {
 
 /** Why a file can't be read, without a period. */
 export function explainUnreadable(kind: string, path: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
       // Shows the absolute path, because a relative one depends on the folder in which the process was started.

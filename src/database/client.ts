@@ -43,7 +43,7 @@ export interface OnlySession {
 
 /** What is wrong with the pool. Nothing that it holds is shown: that may be a password. */
 export function checkPool(pool: unknown): Problem[] {
-  return isClient(pool)
+  return isClient(pool) && explainKnown(pool) === null
     ? [poolProblem('must be a pool, not a single client. Give the pg.Pool.')]
     : checkSource(pool);
 }
@@ -113,23 +113,35 @@ function explainKnown(given: unknown): string | null {
   if (hasMethod(given, 'selectFrom')) {
     return 'must be a pool, not a Kysely. Give the pg.Pool that its PostgresDialect was made with.';
   }
-  if (hasMethod(given, 'raw') && hasKey(given, 'schema')) {
-    return 'must be a pool, not a Knex, which has a pool of its own kind. Make one: new pg.Pool({ connectionString }).';
+  if (hasMethod(given, 'raw') && hasKey(given, 'schema')) return ofOwnKind('a Knex');
+  if (hasMethod(given, 'getQueryInterface')) return ofOwnKind('a Sequelize');
+  if (hasMethod(given, 'maybeOne')) return ofOwnKind('a pool of Slonik');
+  if (hasMethod(given, 'oneOrNone'))
+    return 'must be a pool, not a database of pg-promise. Give its pool: db.$pool.';
+  if (typeof given === 'function' && hasMethod(given, 'unsafe')) {
+    return 'must be a pool, not a function for SQL, as postgres.js and Neon have it. Make one: new pg.Pool({ connectionString }).';
   }
   if (hasKey(given, '$client'))
     return 'must be a pool, not a Drizzle database. Give the pg.Pool: db.$client.';
   if (hasMethod(given, '$connect')) {
     return 'must be a pool, not a PrismaClient. Make one: new pg.Pool({ connectionString }).';
   }
+  if (hasMethod(given, 'startTransaction')) {
+    return 'must be a pool or a client, not a QueryRunner of TypeORM. Give its client: await queryRunner.connect().';
+  }
   if (hasMethod(given, 'createQueryRunner')) {
     return 'must be a pool, not a DataSource of TypeORM. Make one: new pg.Pool({ connectionString }).';
   }
   if (typeof given === 'function')
     return 'must have a connect method, like pg.Pool. It is a function: give what it returns, or new pg.Pool().';
-  if (hasKey(given, 'connectionString') || (hasKey(given, 'host') && !hasMethod(given, 'connect'))) {
+  if ((hasKey(given, 'connectionString') || hasKey(given, 'host')) && !hasMethod(given, 'connect')) {
     return 'must have a connect method, like pg.Pool. These are only settings: give new pg.Pool(settings).';
   }
   return null;
+}
+
+function ofOwnKind(what: string): string {
+  return `must be a pool, not ${what}, which has connections of its own kind. Make one: new pg.Pool({ connectionString }).`;
 }
 
 function hasKey(given: unknown, key: string): given is object {

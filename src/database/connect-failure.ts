@@ -30,7 +30,7 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
       return connectionFailed(reason, 'Run it again when the server is ready.', cause);
     default:
       // pg sends no password that is empty or not a string, and has no code for that.
-      if (reason.includes('password must be')) return passwordMissing(reason, cause);
+      if (/password must be/i.test(reason)) return passwordMissing(reason, cause);
       return connectionFailed(reason, remedyFor(reason), cause);
   }
 }
@@ -68,8 +68,12 @@ function connectionFailed(reason: string, remedy: string, cause: unknown): Conne
 /** Messages of pg without a code. */
 function remedyFor(reason: string): string {
   if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
+  if (reason.includes('did not give a client')) return 'Give a pool like pg.Pool.';
   if (reason.includes('Invalid URL'))
     return 'Correct the connection string; percent-encode its special characters.';
+  if (/certificate/.test(reason)) {
+    return 'Give the authority that signed it (ssl: { ca }, or sslrootcert in the connection string), connect by a name that the certificate has, and renew it if it has expired.';
+  }
   if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";
   if (reason.includes('timeout')) {
     return 'Check that the server can be reached, and that clients of the pool are released.';

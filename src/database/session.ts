@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../errors.ts';
+import { asError, isError } from '../text.ts';
 import { type ClientLike, checkBinary, type PoolLike, type QueryResultLike } from './client.ts';
 import { type HandedOver, handOver } from './hand-over.ts';
 import { OWN_TYPES } from './own-queries.ts';
@@ -87,7 +88,7 @@ export class Session {
   /** The pool then destroys the client instead of keeping it. */
   markBroken(error: unknown): void {
     if (this.#broken !== null) return;
-    this.#broken = error instanceof Error ? error : new Error(String(error));
+    this.#broken = asError(error);
     this.#reportLoss(this.#broken);
   }
 
@@ -222,7 +223,7 @@ const LOSS_MESSAGE = /^(Connection terminated|Client has encountered a connectio
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
   if (code === undefined) {
-    return error instanceof NoAnswer || (error instanceof Error && LOSS_MESSAGE.test(error.message));
+    return error instanceof NoAnswer || (isError(error) && LOSS_MESSAGE.test(error.message));
   }
   // Class 08 is PostgreSQL's for connection exceptions.
   return LOSS_CODES.has(code) || /^08...$/.test(code);

@@ -1,4 +1,5 @@
 import { BootstrapError } from '../errors.ts';
+import { isError } from '../text.ts';
 
 /** PostgreSQL's error codes by name (PostgreSQL documentation, appendix A). */
 export const SQLSTATE = {
@@ -52,7 +53,7 @@ export function errorCode(error: unknown): string | undefined {
 /** The error itself, or the nearest of its causes, that carries such a code. */
 export function findCoded(error: unknown): CodedError | undefined {
   const seen = new Set<unknown>();
-  for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
+  for (let current = error; isError(current) && !seen.has(current); current = current.cause) {
     // Two errors may be each other's cause.
     seen.add(current);
     // The codes of this library are not SQLSTATEs.

@@ -4,7 +4,7 @@ import type { ClientLike, PoolLike } from '../database/client.ts';
 import { explainConnectFailure } from '../database/connect-failure.ts';
 import { type ConnectFailure, checkOut, Session } from '../database/session.ts';
 import { BootstrapError, ConnectionError } from '../errors.ts';
-import { reasonOf } from '../text.ts';
+import { asError, reasonOf } from '../text.ts';
 
 /** The options of a follower. */
 export interface FollowerOptions {
@@ -198,7 +198,7 @@ export class Follower {
 /** The error for a lost connection. Any other one stays as it is. */
 function toLossError(error: unknown, loss: Error | null, remedy: string): Error {
   const isLoss = !(error instanceof BootstrapError) && loss !== null;
-  if (!isLoss) return error instanceof Error ? error : new Error(String(error));
+  if (!isLoss) return asError(error);
   const message = `The live enforcer has lost its connection: ${reasonOf(loss)}. ${remedy}.`;
   return new ConnectionError('CONNECTION_LOST', message, { cause: loss });
 }

@@ -22,6 +22,7 @@ import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
 import { tableMissing } from '../tables/refusals.ts';
 import { possibleNames, type RuleTable } from '../tables/rule-table.ts';
+import { asError } from '../text.ts';
 import { canChangeInPlace } from './conjuncts-at.ts';
 import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
@@ -190,5 +191,5 @@ async function refuseMisfits(
 /** Calls a listener. What it throws, or rejects with, is its own fault, and must not stop the enforcer. */
 export function tell(listener: () => unknown, refer: (error: Error) => void): void {
   const call = async () => listener();
-  call().catch((error: unknown) => refer(error instanceof Error ? error : new Error(String(error))));
+  call().catch((error: unknown) => refer(asError(error)));
 }

@@ -3,6 +3,7 @@ import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { rulesOf } from '../casbin/model.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
+import { asError } from '../text.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
 import { enforcerClosed } from './follower.ts';
 import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
@@ -62,7 +63,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
 
   /** Reports an error that belongs to no call of the application. */
   report(error: unknown): void {
-    this.#motor.report(error instanceof Error ? error : new Error(String(error)));
+    this.#motor.report(asError(error));
   }
 
   /** Whether it has a rule. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
 import { ConnectFailure, isConnectionLoss, withSession } from '../../src/database/session.ts';
@@ -146,6 +147,12 @@ test.each([
 ])('the code %s says that the connection is gone: %s', (code, lost) => {
   expect(isConnectionLoss(Object.assign(new Error('failed'), { code }))).toBe(lost);
   expect(isConnectionLoss(new Error('wrapped', { cause: Object.assign(new Error(), { code }) }))).toBe(lost);
+});
+
+test('an error of another context says by its message that the connection is gone', () => {
+  const error = runInNewContext(`new Error('Connection terminated unexpectedly')`);
+  expect(error).not.toBeInstanceOf(Error);
+  expect(isConnectionLoss(error)).toBe(true);
 });
 
 test('an error without a code does not say that the connection is gone', () => {

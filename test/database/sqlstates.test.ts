@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { errorCode, isAbsence } from '../../src/database/sqlstates.ts';
 import { DatabaseError } from '../../src/errors.ts';
@@ -22,6 +23,12 @@ describe('the code of an error', () => {
     const ours = new DatabaseError('TABLE_MISSING', 'There is none.', { cause: coded('42P01') });
     expect(errorCode(ours)).toBe('42P01');
     expect(errorCode(new DatabaseError('TABLE_MISSING', 'There is none.'))).toBeUndefined();
+  });
+
+  test('is that of an error of another context, as Jest has them', () => {
+    const error = runInNewContext(`Object.assign(new Error('failed'), { code: 'ECONNREFUSED' })`);
+    expect(error).not.toBeInstanceOf(Error);
+    expect(errorCode(new Error('outer', { cause: error }))).toBe('ECONNREFUSED');
   });
 
   test('is a text', () => {

@@ -10,6 +10,9 @@ import { inWriteTransaction } from '../../src/database/transaction.ts';
 import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import type { DatabaseError, LockTimeoutError } from '../../src/errors.ts';
 import type { Rule } from '../../src/policy/rule.ts';
+import { changePolicy } from '../../src/running/change-policy.ts';
+import { createLiveEnforcer } from '../../src/running/create-live-enforcer.ts';
+import { readJournal } from '../../src/running/journal.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { DocumentTable } from '../../src/tables/document-table.ts';
@@ -157,6 +160,30 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
     expect((await control.query(`select count(*)::int from casbin where ptype = 'g'`)).rows).toEqual([
       { count: 1_103 },
     ]);
+  });
+
+  test('leave the journal, its entries and a live enforcer as they are', async () => {
+    const { pool, control } = await createOddDatabase(options);
+    await bootstrapDatabase(pool, { journal: true });
+    const recorded = await control.query(
+      `select prosrc from pg_proc where proname = 'casbin_bootstrap_journal_casbin'`,
+    );
+    expect(recorded.rows[0].prosrc).toContain(`if tg_table_schema = 'public' then`);
+    await using live = await createLiveEnforcer(pool);
+    const client = await pool.connect();
+    await client.query('begin');
+    await changePolicy(client, { assign: [['eve', 'user']] }, { actor: 'ann', reason: 'new' });
+    await client.query('commit');
+    client.release();
+    await live.caughtUp();
+    expect(await live.getRolesForUser('eve')).toEqual(['user']);
+    expect((await readJournal(pool, { value: 'eve' }))[0]).toMatchObject({
+      id: expect.stringMatching(/^\d+$/),
+      at: expect.any(Date),
+      operation: 'added',
+      values: ['eve', 'user'],
+      actor: 'ann',
+    });
   });
 
   test('leave a takeover and its report as they are', async () => {

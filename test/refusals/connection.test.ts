@@ -32,6 +32,14 @@ function withUrl(url: string, changes: Partial<URL>): string {
   return Object.assign(new URL(url), changes).href;
 }
 
+test('a pool whose connect gives no client is reported with what to give', async () => {
+  const error = await failureOf(() =>
+    bootstrapDatabase({ connect: (callback: unknown) => callback } as never),
+  );
+  expect(error.code).toBe('CONNECTION_FAILED');
+  expect(error.message).toContain('did not give a client that can query. Give a pool like pg.Pool.');
+});
+
 describe('a server that can not be reached', () => {
   test.each<[string, pg.PoolConfig, RegExp]>([
     [
@@ -106,6 +114,21 @@ describe('a server that can not be reached', () => {
     expect(error.code).toBe('CONNECTION_FAILED');
     expect(error.message).toContain("Correct the pool's ssl option");
   });
+
+  test.each([
+    'self-signed certificate in certificate chain',
+    'unable to verify the first certificate',
+    "Hostname/IP does not match certificate's altnames: IP: 10.0.0.1 is not in the cert's list: ",
+    'certificate has expired',
+  ])('is reported with what to give when Node refuses its certificate: %s', async (reason) => {
+    const connect = async () => {
+      throw new Error(reason);
+    };
+    const error = await failureOf(() => bootstrapDatabase({ connect }));
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toContain('Give the authority that signed it (ssl: { ca }, ');
+    expect(error.message).not.toContain('that the server runs');
+  });
 });
 
 test.each<[string, object]>([
@@ -150,6 +173,7 @@ describe('a login that is refused', () => {
       [{ ...place, user: username, password: undefined }, /asked for a password, and none was given/],
       [{ ...place, user: username, password: '' }, /asked for a password, and none was given/],
       [{ ...place, user: username, password: 12_345 as never }, /or one that is not a text/],
+      [{ ...place, user: username, password: () => null as never }, /or one that is not a text/],
       [{ ...place, user: 'no-such-role' }, /The server refused the login/],
     ] as const) {
       const error = await failureWith(options);

@@ -32,6 +32,7 @@ import { failureOf, problemsOf } from './refusal.fixture.ts';
 const SECRET = 'correct horse';
 const URL_TEXT = `postgres://me:${SECRET}@host/db`;
 const RULES = [['p', 'a', 'b', 'c']];
+const QUERY_RUNNER = { connect() {}, query() {}, release() {}, startTransaction() {} };
 const UNUSED = { connect: () => expect.fail('a database was asked') };
 
 /** What a function of ours is refused with that is called as JavaScript may call it. */
@@ -55,8 +56,14 @@ const NOT_POOLS: [string, unknown, string][] = [
     'not a Kysely. Give the pg.Pool that its PostgresDialect was made with.',
   ],
   ['a Knex', Object.assign(() => {}, { raw() {}, schema: {}, client: { password: SECRET } }), 'not a Knex'],
+  ['a Sequelize', { query() {}, getQueryInterface() {}, password: SECRET }, 'not a Sequelize'],
+  ['a Slonik', { connect() {}, query() {}, maybeOne() {} }, 'not a pool of Slonik'],
+  ['a pg-promise', { connect() {}, query() {}, oneOrNone() {} }, 'Give its pool: db.$pool.'],
+  ['the sql of postgres.js', Object.assign(() => {}, { unsafe() {} }), 'not a function for SQL'],
+  ['the sql of Neon', Object.assign(() => {}, { unsafe() {}, query() {} }), 'not a function for SQL'],
   ['a Drizzle', { $client: { password: SECRET }, query: {} }, 'Give the pg.Pool: db.$client.'],
   ['a PrismaClient', { $connect() {} }, 'not a PrismaClient'],
+  ['a QueryRunner', QUERY_RUNNER, 'Give its client: await queryRunner.connect().'],
   ['a DataSource', { connect() {}, query() {}, createQueryRunner() {} }, 'not a DataSource of TypeORM'],
 ];
 
@@ -84,6 +91,20 @@ describe.each<[string, (...args: never[]) => unknown]>([
     expect(error.message).toContain(message);
     expect(inspect(error, { depth: 20 })).not.toMatch(/horse/);
   });
+});
+
+test('a pool that shows its settings is a pool', async () => {
+  const connect = () => Promise.reject(new Error('the database was asked'));
+  for (const settings of [{ host: 'h' }, { connectionString: URL_TEXT }]) {
+    const error = await refusal(bootstrapDatabase, { connect, ...settings });
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED' });
+  }
+});
+
+test('changePolicy refuses a QueryRunner in the place of its client', async () => {
+  const given = { assign: [['eve', 'user']] };
+  const error = await refusal(changePolicy, QUERY_RUNNER, given, { actor: 'me' });
+  expect(error.message).toContain('Give its client: await queryRunner.connect().');
 });
 
 test.each<[string, () => Promise<unknown>]>([

@@ -77,11 +77,16 @@ export function isSource(given: unknown): boolean {
 
 /** What is wrong with a client whose transaction matters: a pool has no transaction. */
 export function checkClient(client: unknown): Problem[] {
-  const problems = checkSource(client);
-  if (problems.length > 0) return problems;
+  if (hasMethod(client, 'startTransaction')) return checkSource(client);
   const problem = (message: string): Problem => ({ ...poolProblem(message), at: 'client' });
+  if (explainKnown(client) !== null || !isSource(client)) {
+    return [
+      problem('must be the client of pg that the transaction was begun on: what pool.connect() gives.'),
+    ];
+  }
   if (!isClient(client)) return [problem('must be a client, not a pool. Give what pool.connect() gives.')];
-  return isUnconnected(client) ? [problem('must be connected: await client.connect() once before.')] : [];
+  if (isUnconnected(client)) return [problem('must be connected: await client.connect() once before.')];
+  return checkBinary(client);
 }
 
 /** Whether `connect` was never called: pg would keep each query, and wait without end. */

@@ -101,10 +101,28 @@ test('a pool that shows its settings is a pool', async () => {
   }
 });
 
-test('changePolicy refuses a QueryRunner in the place of its client', async () => {
+test.each<[string, unknown, string]>([
+  ['a QueryRunner', QUERY_RUNNER, 'Give its client: await queryRunner.connect().'],
+  ['a pool', { connect() {}, query() {} }, 'must be a client, not a pool.'],
+  ['nothing', undefined, 'must be the client of pg that the transaction was begun on'],
+  ['a connection string', URL_TEXT, 'must be the client of pg that the transaction was begun on'],
+  [
+    'a transaction of Kysely',
+    { selectFrom() {} },
+    'must be the client of pg that the transaction was begun on',
+  ],
+  [
+    'a transaction of Knex',
+    Object.assign(() => {}, { raw() {}, schema: {} }),
+    'must be the client of pg that the transaction was begun on',
+  ],
+  ['a task of pg-promise', { query() {}, oneOrNone() {} }, 'must be the client of pg that'],
+  ['a client of binary values', { query() {}, binary: true }, 'must not have binary: true'],
+])('changePolicy refuses %s in the place of its client', async (_, client, message) => {
   const given = { assign: [['eve', 'user']] };
-  const error = await refusal(changePolicy, QUERY_RUNNER, given, { actor: 'me' });
-  expect(error.message).toContain('Give its client: await queryRunner.connect().');
+  const error = await refusal(changePolicy, client, given, { actor: 'me' });
+  expect(error.message).toContain(message);
+  expect(inspect(error, { depth: 20 })).not.toContain(SECRET);
 });
 
 test.each<[string, () => Promise<unknown>]>([

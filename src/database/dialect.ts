@@ -226,14 +226,11 @@ const LIMIT_IDLENESS = `select set_config('idle_in_transaction_session_timeout',
  */
 export async function commit(session: Session): Promise<QueryResultLike> {
   return session.client.query('commit').catch((cause: unknown) => {
-    if (session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
+    const isOfServer = /^[0-9A-Z]{5}$/.test(errorCode(cause) ?? '');
+    if (session.broken === null && !isConnectionLoss(cause) && isOfServer) throw cause;
     session.markBroken(cause);
     throw new CommitOutcomeUnknown('The connection was lost during the commit', { cause });
   });
-}
-
-function hasSqlstate(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));
 }
 
 /** The one connection of a Kysely over one client. */

@@ -5,6 +5,7 @@ import { findHangingPatterns, refuseHangingPatterns } from '../casbin/patterns.t
 import { WHOLE } from '../casbin/scope.ts';
 import { eachOnce } from '../collections.ts';
 import { checkPool, type PoolLike } from '../database/client.ts';
+import { errorCode } from '../database/sqlstates.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { inspectRuleTable } from '../inspect/inspect-database.ts';
 import { completeOptions, replaceOptions, withoutMisshapen } from '../options/resolve.ts';
@@ -181,11 +182,11 @@ async function readBlob(revision: string): Promise<Uint8Array> {
 }
 
 function describeUnknownRevision(revision: string, error: unknown): Problem {
-  if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') {
+  if (errorCode(error) === 'ENOENT') {
     const message = 'git, which reads it, is not installed here. Install git, or give the path of a file.';
     return { code: 'POLICY_NOT_FOUND', at: revision, message };
   }
-  const stderr: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
+  const stderr: unknown = Reflect.get(Object(error), 'stderr');
   const said = stderr instanceof Uint8Array ? new TextDecoder().decode(stderr).trim() : '';
   const reason = (said.split('\n')[0] || reasonOf(error)).replace(/^fatal: |\.$/g, '');
   const message = `git does not have it: ${reason}. Fetch it, or write another REVISION:PATH, with the path from the root of the repository.`;

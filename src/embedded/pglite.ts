@@ -185,7 +185,7 @@ async function folderInUse(directory: string, path: string, waitMs: number): Pro
   );
 }
 
-/** Loads an optional dependency of the embedded database; a missing one is an error that says what to do. */
+/** Loads an optional dependency of the embedded database. Where one is missing, both may be: the error names both. */
 export async function importOptional<T>(name: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -193,7 +193,7 @@ export async function importOptional<T>(name: string, load: () => Promise<T>): P
     const remedy =
       Object(cause).code === 'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG'
         ? 'Jest refuses `import()` here. Start it with `NODE_OPTIONS=--experimental-vm-modules jest`.'
-        : `Run \`npm install ${name}\`, or give the URL of a PostgreSQL server in DATABASE_URL.`;
+        : `Run \`npm install @electric-sql/pglite fs-native-extensions\`, or give the URL of a PostgreSQL server in DATABASE_URL.`;
     throw new ConnectionError(
       'CONNECTION_FAILED',
       `The embedded database needs the package ${name}, which could not be loaded here. ${remedy}`,

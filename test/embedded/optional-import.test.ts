@@ -3,14 +3,14 @@ import { importOptional } from '../../src/embedded/pglite.ts';
 
 test('a package that is not installed is an error that says how to go on without it', async () => {
   const cause = new Error("Cannot find package '@electric-sql/pglite'");
-  const missing = importOptional('@electric-sql/pglite', () => Promise.reject(cause));
-
-  await expect(missing).rejects.toMatchObject({
-    name: 'ConnectionError',
-    code: 'CONNECTION_FAILED',
-    message: expect.stringMatching(/npm install @electric-sql\/pglite.*DATABASE_URL/),
-    cause,
-  });
+  for (const name of ['@electric-sql/pglite', 'fs-native-extensions']) {
+    await expect(importOptional(name, () => Promise.reject(cause))).rejects.toMatchObject({
+      name: 'ConnectionError',
+      code: 'CONNECTION_FAILED',
+      message: expect.stringMatching(/npm install @electric-sql\/pglite fs-native-extensions.*DATABASE_URL/),
+      cause,
+    });
+  }
 });
 
 test('in Jest without its option for modules, the error names that option', async () => {

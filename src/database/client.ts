@@ -77,7 +77,7 @@ export function isSource(given: unknown): boolean {
 
 /** What is wrong with a client whose transaction matters: a pool has no transaction. */
 export function checkClient(client: unknown): Problem[] {
-  if (hasMethod(client, 'startTransaction')) return checkSource(client);
+  if (hasMethod(client, 'startTransaction') && !isOfPg(client)) return checkSource(client);
   const problem = (message: string): Problem => ({ ...poolProblem(message), at: 'client' });
   if (explainKnown(client) !== null || !isSource(client)) {
     return [
@@ -105,8 +105,13 @@ function poolProblem(message: string): Problem {
  * has a `connect` too, beside methods that no pool has.
  */
 export function isClient(given: unknown): given is ClientLike {
-  const isOfPg = hasKey(given, 'release') || hasKey(given, 'getTypeParser');
-  return hasMethod(given, 'query') && (isOfPg || !hasMethod(given, 'connect'));
+  const isClientOfPg = hasKey(given, 'release') || hasKey(given, 'getTypeParser');
+  return hasMethod(given, 'query') && (isClientOfPg || !hasMethod(given, 'connect'));
+}
+
+/** A pool or a client of pg, which an application may have given methods of its own. */
+function isOfPg(given: unknown): boolean {
+  return hasKey(given, 'totalCount') || hasKey(given, 'getTypeParser');
 }
 
 /** What is often given instead of a pool, and what to give. */
@@ -115,6 +120,7 @@ function explainKnown(given: unknown): string | null {
     return 'must be a pool, not a connection string. Make one: new pg.Pool({ connectionString }).';
   }
   if (hasMethod(given, 'then')) return 'must be a pool, not the promise of one. Await it.';
+  if (isOfPg(given)) return null;
   if (hasMethod(given, 'selectFrom')) {
     return 'must be a pool, not a Kysely. Give the pg.Pool that its PostgresDialect was made with.';
   }

@@ -93,6 +93,17 @@ describe.each<[string, (...args: never[]) => unknown]>([
   });
 });
 
+test('a pool and a client of pg may have methods of other libraries', async () => {
+  const methods = { maybeOne() {}, oneOrNone() {}, startTransaction() {}, selectFrom() {} };
+  const connect = () => Promise.reject(new Error('the database was asked'));
+  const pool = Object.assign(new pg.Pool({ host: 'h' }), methods, { connect });
+  expect(await refusal(bootstrapDatabase, pool)).toMatchObject({ code: 'CONNECTION_FAILED' });
+  const client = Object.assign(new pg.Client({ host: 'h' }), methods);
+  const given = { assign: [['eve', 'user']] };
+  const error = await refusal(changePolicy, client, given, { actor: 'me' });
+  expect(error.message).toContain('must be connected');
+});
+
 test('a pool that shows its settings is a pool', async () => {
   const connect = () => Promise.reject(new Error('the database was asked'));
   for (const settings of [{ host: 'h' }, { connectionString: URL_TEXT }]) {

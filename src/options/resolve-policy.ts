@@ -72,9 +72,9 @@ function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule
   return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
-/** The position of the role in a rule of `p`, for a definition that renames or retires roles. */
-export function findSubjectAt({ retired, renamed }: PolicyDefinition, model: Model | null): number {
-  if (model === null || (retired?.roles ?? renamed?.roles) === undefined) return 0;
+/** The position of the role in a rule of `p`, for a definition that may speak of earlier versions. */
+export function findSubjectAt({ version }: PolicyDefinition, model: Model | null): number {
+  if (model === null || version === undefined) return 0;
   try {
     return subjectPositions(model)('p');
   } catch {
@@ -87,14 +87,15 @@ function checkNames(
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
 ): Problem[] {
-  const retired = compileOwnership(definition)?.retiredRules ?? [];
+  const subjectAt = findSubjectAt(definition, model);
+  const retired = compileOwnership(definition, subjectAt)?.retiredRules ?? [];
   const unknown = findUnknownNames(definition);
   return [
     ...(model === null ? [] : findUnfitDomains(model, definition)),
     ...(model === null ? [] : findMisfitRequests(definition, tokensOf(model, 'r'))),
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
-    ...findOwnershipProblems(definition, defined, findSubjectAt(definition, model)),
+    ...findOwnershipProblems(definition, defined, subjectAt),
     ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),

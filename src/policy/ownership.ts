@@ -25,7 +25,7 @@ export interface Ownership {
 }
 
 /** Null for a definition without a version, because the database then has no record. */
-export function compileOwnership(definition: PolicyDefinition, subjectAt = 0): Ownership | null {
+export function compileOwnership(definition: PolicyDefinition, subjectAt: number): Ownership | null {
   const { version, retired, renamed, onRevoked = 'restore' } = definition;
   if (version === undefined) return null;
   const renamedRoles = new Map(Object.entries(renamed?.roles ?? {}));
@@ -45,8 +45,10 @@ export function compileOwnership(definition: PolicyDefinition, subjectAt = 0): O
     retiredRoles,
     retiredRules,
     subjectAt,
-    keeps: ({ ptype, values: [name = ''] }) =>
-      (['p', 'g'].includes(ptype) ? (ofRoles.get(name) ?? onRevoked) : onRevoked) === 'keep',
+    keeps: ({ ptype, values }) => {
+      const name = ptype === 'p' ? values[subjectAt] : ptype === 'g' ? values[0] : undefined;
+      return (ofRoles.get(name ?? '') ?? onRevoked) === 'keep';
+    },
     keepsSome: [onRevoked, ...ofRoles.values()].includes('keep'),
   };
 }

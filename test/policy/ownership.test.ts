@@ -129,7 +129,7 @@ test('what is retired and renamed is the same in any order', () => {
   const written = (reverse: boolean) => {
     const inOrder = <T>(list: T[]) => (reverse ? list.reverse() : list);
     const named = (...names: string[]) => inOrder(names.map((name) => [name, 'viewer'] as const));
-    return compileOwnership({
+    const definition = {
       version: 2,
       retired: {
         roles: Object.fromEntries(named('intern', 'guest').map(([name]) => [name, {}])),
@@ -139,19 +139,25 @@ test('what is retired and renamed is the same in any order', () => {
         ]),
       },
       renamed: { roles: Object.fromEntries(named('reader', 'auditor')) },
-    });
+    };
+    return compileOwnership(definition, 0);
   };
   expect(written(true)?.changes).toBe(written(false)?.changes);
 });
 
-test('what a role says of its rules counts for p and g, whose first value is a role', () => {
-  const own = compileOwnership({ version: 1, roles: { clerk: { onRevoked: 'keep' } } });
+test('what a role says of its rules counts for p and g, where the model has the role', () => {
+  const definition = { version: 1, roles: { clerk: { onRevoked: 'keep' } } } as const;
+  const own = compileOwnership(definition, 0);
   const keeps = (...[ptype = '', ...values]: string[]) => own?.keeps({ ptype, values });
   expect(own?.keepsSome).toBe(true);
   expect([keeps('p', 'clerk', 'notes', 'read'), keeps('g', 'clerk', 'viewer')]).toEqual([true, true]);
   expect([keeps('g', 'viewer', 'clerk'), keeps('g2', 'clerk', 'notes')]).toEqual([false, false]);
+  const second = compileOwnership(definition, 1);
+  const keepsSecond = (...[ptype = '', ...values]: string[]) => second?.keeps({ ptype, values });
+  expect([keepsSecond('p', 'notes', 'clerk'), keepsSecond('g', 'clerk', 'viewer')]).toEqual([true, true]);
+  expect([keepsSecond('p', 'clerk', 'viewer'), keepsSecond('g', 'viewer', 'clerk')]).toEqual([false, false]);
   const domains = { roles: { clerk: { onRevoked: 'keep' } }, tenants: ['acme'] } as const;
-  expect(compileOwnership({ version: 1, domains })?.keepsSome).toBe(true);
+  expect(compileOwnership({ version: 1, domains }, 0)?.keepsSome).toBe(true);
 });
 
 test('the compiler knows the roles that users may get and roles may become', () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Model, Watcher, WatcherEx } from 'casbin';
 import { InvalidOptionsError } from '../errors.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
@@ -45,6 +46,8 @@ class WatcherOfChanges implements LiveWatcher {
   #calling: Promise<void> = Promise.resolve();
   #waiting: PolicyChange | null = null;
   #isInCall = false;
+  /** Tells what the callback itself writes from what is written meanwhile. */
+  readonly #inCallback = new AsyncLocalStorage<true>();
   #isClosed = false;
 
   constructor(live: MovedEnforcer) {
@@ -86,18 +89,19 @@ class WatcherOfChanges implements LiveWatcher {
       if (this.#isClosed) return;
       this.#isInCall = true;
       try {
-        await this.#callback(due);
+        await this.#inCallback.run(true, () => this.#callback(due));
       } catch (error) {
         this.#live.report(error);
+      } finally {
+        this.#isInCall = false;
       }
-      this.#isInCall = false;
     });
   }
 
   /** Keeps a change of the enforcer's own until the live enforcer has it too. */
   async #wrote(ptype: string, rules: readonly string[][], isAdded: boolean): Promise<void> {
-    // What is loaded there may have been read before this change.
-    if (this.#isInCall) this.#callBack(EVERYTHING);
+    // The call may have read the policy before this change. What it writes itself must not cause calls without end.
+    if (this.#isInCall && !this.#inCallback.getStore()) this.#callBack(EVERYTHING);
     const own = rules.map((values): Rule => ({ ptype, values }));
     for (const rule of own) {
       const key = ruleKey(rule);
@@ -128,7 +132,7 @@ class WatcherOfChanges implements LiveWatcher {
   async #catchUp(): Promise<boolean> {
     while (!this.#isClosed && this.#live.state.status !== 'closed') {
       try {
-        await this.#live.caughtUp();
+        await this.#live.lookNow();
         return true;
       } catch {
         // The live enforcer connects again by itself, after a pause.

@@ -37,7 +37,7 @@ const OF_FOLLOWERS = new WeakSet<ClientLike>();
 /**
  * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some
  * time. When the connection is lost, it connects again, with growing pauses. It keeps a process alive only while it
- * looks or a caller waits.
+ * looks.
  *
  * Of a pool with one session it keeps no connection, and looks only when somebody else has used the session.
  */
@@ -79,9 +79,7 @@ export class Follower {
     if (this.#stopped.signal.aborted) return Promise.reject(enforcerClosed());
     const looked = new Promise<void>((resolve, reject) => this.#asking.push({ resolve, reject }));
     this.#wake();
-    // It may begin after a pause, which does not keep the process alive. The caller has to get an answer.
-    const alive = setInterval(() => {}, LONGEST_PAUSE_MS);
-    return looked.finally(() => clearInterval(alive));
+    return looked;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { rulesOf } from '../casbin/model.ts';
+import { LONGEST_TIMER_MS } from '../database/session.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { asError } from '../text.ts';
@@ -39,6 +40,13 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   caughtUp(): Promise<void> {
+    // The look may begin after a pause, which does not keep the process alive. The caller has to get an answer.
+    const alive = setInterval(() => {}, LONGEST_TIMER_MS);
+    return this.lookNow().finally(() => clearInterval(alive));
+  }
+
+  /** The same for a caller that need not keep the process alive. */
+  lookNow(): Promise<void> {
     return this.#motor.lookNow();
   }
 

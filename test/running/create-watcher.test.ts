@@ -180,6 +180,23 @@ describe('a watcher', () => {
     expect(reads).toHaveLength(2);
   });
 
+  test('does not call back for what the callback writes itself, which would have no end', async () => {
+    const { pool, live, watcher, own, errors, write } = await open();
+    let calls = 0;
+    watcher.setUpdateCallback(async () => {
+      calls += 1;
+      await write(() => own.addPolicy('auditor', `call ${calls}`, 'read'));
+    });
+    await pool.query(insert, ['["alice", "user"]']);
+    await expect.poll(() => calls).toBe(1);
+    await expect.poll(() => own.hasPolicy('auditor', 'call 1', 'read')).toBe(true);
+    await live.caughtUp();
+    await settle();
+    await live.caughtUp();
+    await settle();
+    expect([calls, errors]).toEqual([1, []]);
+  });
+
   test('makes it load after each change without a journal, because the origin of a change is not known', async () => {
     const { live, own, loads } = await open({ journal: false });
     await own.addPolicy('user', 'reports', 'read');

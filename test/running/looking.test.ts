@@ -289,6 +289,7 @@ describe('a live enforcer', () => {
     ['after other looks', { POLL_INTERVAL_MS: '50', THEN: 'looks again' }],
     ['while it is refused a connection', { POLL_INTERVAL_MS: '50', THEN: 'is refused' }],
     ['while it waits for a connection', { POLL_INTERVAL_MS: '50', THEN: 'waits' }],
+    ['while a watcher of it waits', { POLL_INTERVAL_MS: '50', THEN: 'has a watcher' }],
   ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await openJournaled();
     expect(await runChild(database.url, env)).toMatchObject({

@@ -1,4 +1,4 @@
-import { createLiveEnforcer } from 'casbin-bootstrap';
+import { createLiveEnforcer, createWatcher } from 'casbin-bootstrap';
 import pg from 'pg';
 
 const { DATABASE_URL, POLL_INTERVAL_MS, THEN } = process.env;
@@ -21,6 +21,11 @@ if (THEN === 'asks twice') {
   await live.caughtUp().catch(() => {});
   await pool.query(`delete from casbin where rule = '["alice"]'`);
   await live.caughtUp();
+}
+if (THEN === 'has a watcher') {
+  connect = () => Promise.reject(new Error('no more connections'));
+  client.connection.stream.destroy();
+  void createWatcher(live).updateForAddPolicy('p', 'p', 'alice');
 }
 if (THEN === 'is refused' || THEN === 'waits') {
   client.connection.stream.destroy();

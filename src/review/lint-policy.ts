@@ -28,7 +28,7 @@ export interface LintWarning extends VerificationWarning {
 }
 
 /** One example is enough. */
-const TRIED_RULES = 3;
+const TRIED_REQUESTS = 6;
 
 /** What a policy must have besides being correct. */
 export interface LintRequirements {
@@ -68,7 +68,13 @@ export async function lintPolicy(
   const { value: example } =
     model === null
       ? {}
-      : await findExamples(model, defined.rules, undecided, verified.configureEnforcer, TRIED_RULES).next();
+      : await findExamples(
+          model,
+          defined.rules,
+          undecided,
+          verified.configureEnforcer,
+          TRIED_REQUESTS,
+        ).next();
   const placed = others.map((warning) => ({
     ...(isOfCoverage(warning) ? withExample(warning, example) : warning),
     at: placeOf(warning.rules, defined),

@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { patternTokens } from '../casbin/matcher.ts';
+import { evaluatesRules, patternTokens } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { addTo, collectAncestors } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
@@ -19,7 +19,7 @@ const TRIED_OF_LINK = 3;
  * requests follow: they can be written under `samples`. A link between roles decides a request for the one by a rule of
  * the other.
  *
- * @param most how many rules are tried, those of `p` first; decisions on a large policy with patterns take long
+ * @param most how many requests are tried, those for rules of `p` first; decisions on many patterns take long
  */
 export async function* findExamples(
   model: Model,
@@ -28,18 +28,23 @@ export async function* findExamples(
   configureEnforcer: ConfigureEnforcer | undefined,
   most: number,
 ): AsyncGenerator<Request, undefined> {
-  const isLink = ({ ptype }: Rule) => ptype !== 'p';
+  const ofSubjects = subjectLinks(model);
   const permissions = undecided.filter(({ ptype }) => ptype === 'p');
-  const tried = [...permissions, ...undecided.filter(isLink)].slice(0, most);
-  if (tried.length === 0) return;
-  const inheritedBy = inheritedRequests(model, rules);
+  const links = undecided.filter(({ ptype }) => ofSubjects.includes(ptype));
+  // Values of rules that are evaluated are no values of requests.
+  if (permissions.length + links.length === 0 || evaluatesRules(matcherOf(model))) return;
+  const [requestsFor, inheritedBy] = [requestMaker(model), inheritedRequests(model, rules)];
   const { decide } = await createDecider(model, rules, configureEnforcer);
-  for (const rule of tried) {
-    const candidates = isLink(rule) ? inheritedBy(rule) : requestsFor(model, rule.values);
-    for (const { request, by } of candidates) {
+  const found = new Set<string>();
+  let tried = 0;
+  for (const rule of [...permissions, ...links]) {
+    for (const { request, by } of rule.ptype === 'p' ? requestsFor(rule.values) : inheritedBy(rule)) {
+      if (++tried > most) return;
       const answer = await decide(request);
       if (answer.rule.length === 0 || answer.rule.some((value, at) => value !== by[at])) continue;
-      yield request;
+      const key = JSON.stringify(request);
+      if (!found.has(key)) yield request;
+      found.add(key);
       break;
     }
   }
@@ -55,6 +60,7 @@ interface Candidate {
 function inheritedRequests(model: Model, rules: readonly Rule[]): (link: Rule) => Candidate[] {
   const ptypes = subjectLinks(model);
   const [inRule, inRequest] = [subjectPositions(model)('p'), subjectPosition(model)];
+  const requestsFor = requestMaker(model);
   const parents = new Map<string, string[]>();
   for (const { ptype, values } of rules) {
     if (ptypes.includes(ptype)) addTo(parents, values[0] ?? '', values[1] ?? '');
@@ -62,25 +68,30 @@ function inheritedRequests(model: Model, rules: readonly Rule[]): (link: Rule) =
   return ({ values: [child = '', parent = '', ...domain] }) => {
     if (child.length > LONGEST) return [];
     const roles = collectAncestors(parents, parent);
-    const isInherited = ({ ptype: own, values }: Rule) =>
-      own === 'p' && roles.has(values[inRule] ?? '') && domain.every((value) => values.includes(value));
+    const isInherited = ({ ptype, values }: Rule) =>
+      ptype === 'p' && roles.has(values[inRule] ?? '') && domain.every((value) => values.includes(value));
     return rules
       .filter(isInherited)
       .slice(0, TRIED_OF_LINK)
-      .flatMap(({ values }) => requestsFor(model, values))
+      .flatMap(({ values }) => requestsFor(values))
       .map(({ request, by }) => ({ request: request.with(inRequest, child), by }));
   };
 }
 
-/** None if requests have values that rules do not have, such as attributes, or values are too long to be shown. */
-function requestsFor(model: Model, values: readonly string[]): Candidate[] {
+/**
+ * Creates a function that returns requests which a rule of `p` may decide: none if requests have values that rules do
+ * not have, such as attributes, or values are too long to be shown.
+ */
+function requestMaker(model: Model): (values: readonly string[]) => Candidate[] {
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-  if (requestTokens.some((token) => !policyTokens.includes(token))) return [];
-  if (values.some(({ length }) => length > LONGEST)) return [];
+  if (requestTokens.some((token) => !policyTokens.includes(token))) return () => [];
   const patterns = patternTokens(matcherOf(model));
-  const at = (token: string) => values[policyTokens.indexOf(token)] ?? '';
-  const filled = requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token)));
-  return [filled, requestTokens.map(at)].map((request) => ({ request, by: values }));
+  return (values) => {
+    if (values.some(({ length }) => length > LONGEST)) return [];
+    const at = (token: string) => values[policyTokens.indexOf(token)] ?? '';
+    const filled = requestTokens.map((token) => (patterns.includes(token) ? fillIn(at(token)) : at(token)));
+    return [filled, requestTokens.map(at)].map((request) => ({ request, by: values }));
+  };
 }
 
 /**

@@ -97,6 +97,17 @@ describe('a link that decides nothing', () => {
   });
 });
 
+test('a rule that is evaluated has no example', async () => {
+  const model = newModelFromString(
+    modelText({
+      p: 'sub_rule, obj, act',
+      m: 'eval(p.sub_rule) && keyMatch2(r.obj, p.obj) && r.act == p.act',
+    }).replace('r = sub, obj, act', 'r = sub_rule, obj, act'),
+  );
+  const policy = { rules: [['p', 'true', '/:id', 'GET']] };
+  expect(await examplesOf({ model, policy })).toEqual([]);
+});
+
 test('a request that another rule decides is no example', async () => {
   const model = modelOf('keyMatch2(r.obj, p.obj) && r.act == p.act', {
     p: 'sub, obj, act, eft',

@@ -47,9 +47,9 @@ export interface RulePlace {
   /** Use the same pool for both places if they are in one database. */
   readonly pool: PoolLike;
   /** Default: the connection's search_path. */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
   /** Default: the existing table with a usual name. */
-  readonly table?: string | RuleTableOptions;
+  readonly table?: string | RuleTableOptions | undefined;
 }
 
 /** The places, and how decisions are verified. */

@@ -8,9 +8,9 @@ import type { PolicyDefinition } from './policy/definition.ts';
 /** How rules are imported: the options of a bootstrap without the policy, seeders and the application's migrations. */
 export interface ImportOptions extends Omit<BootstrapOptions, 'policy' | 'seeders'> {
   /** Who imports them, for the journal. Default: `casbin-bootstrap`. */
-  readonly actor?: string;
+  readonly actor?: string | undefined;
   /** Why, for the journal. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /**

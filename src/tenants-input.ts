@@ -19,7 +19,7 @@ export interface Tenant {
   /** Unique among the tenants; the report and the log use it. */
   readonly name: string;
   /** Where its tables live; created when missing. Default: the connection's search_path. */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
   /**
    * A pool, which other tenants may share and which stays open; or a function that makes one for this tenant. The
    * function is called when the tenant's bootstrap begins, and the pool is ended after it, also after a failure.

@@ -16,7 +16,7 @@ export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
    * How many tenants are bootstrapped at a time, each on one connection. If a shared pool has fewer, tenants wait for
    * it. Default: 4.
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 /** The result for one tenant. */

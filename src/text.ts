@@ -25,7 +25,7 @@ export function isError(thrown: unknown): thrown is Error {
 
 /** A thrown value as an error: any value may be thrown. */
 export function asError(thrown: unknown): Error {
-  return isError(thrown) ? thrown : new Error(String(thrown));
+  return isError(thrown) ? thrown : new Error(reasonOf(thrown), { cause: thrown });
 }
 
 /** Removes periods at the end, because messages continue after the reason. */
@@ -61,18 +61,20 @@ export function shorten(text: string, length = REASON_LENGTH): string {
 
 /**
  * Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks; and
- * characters without a shape, which make two names look the same. Not joiners, which some scripts and emojis need.
+ * characters without a shape, which make two names look the same. Not joiners and selectors of a variant, which some
+ * scripts and emojis need.
  */
 export function escapeControls(text: string): string {
   return text.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00AD\u115F\u1160\u200B\u2060\u3164\uFEFF\uFFA0]/gu,
+    /(?![\p{Join_Control}\p{Variation_Selector}])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/gu,
     escapeCharacter,
   );
 }
 
-/** A character as JSON can write any: `\u001b`. */
+/** A character as JSON can write any: `\u001b`, or as two such units. */
 export function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const units = character.split('');
+  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 }
 
 /** The text of a file in UTF-8, without a byte order mark; null if it is not UTF-8. */

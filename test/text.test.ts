@@ -24,6 +24,12 @@ test('an event of a WebSocket that failed is told by its message', () => {
   expect(reasonOf({ type: 'error', message: ' ' })).toBe("{ type: 'error', message: ' ' }");
 });
 
+test('what is thrown in the place of an error becomes one, with its reason', () => {
+  const event = { type: 'error', message: 'connect refused' };
+  expect(asError(event)).toMatchObject({ message: 'connect refused', cause: event });
+  expect(asError('failed')).toMatchObject({ message: 'failed', cause: 'failed' });
+});
+
 test('an error of another context, as Jest has them, is told as any other', () => {
   const missing = runInNewContext(`Object.assign(new TypeError('not found.'), { code: 'ENOENT' })`);
   expect(missing).not.toBeInstanceOf(Error);

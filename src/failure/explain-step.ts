@@ -39,7 +39,7 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
   const name = nameStep(step);
   const ownTool =
-    'run your migrations with your own tool first, and do not give them to the bootstrap (with migrations: false, it would not make its own tables either)';
+    'run your migrations with your own tool first, and do not give them here (or give migrations: false, if that tool makes the tables of this library too)';
   const remedy =
     step.kind === 'migration'
       ? `Remove its transaction statements, or ${ownTool}.`

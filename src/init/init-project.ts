@@ -15,9 +15,9 @@ import { MANIFEST, writeAll } from './write-files.ts';
 /** How a project is prepared. */
 export interface InitOptions {
   /** How the policy is written: in a file of YAML or Casbin's CSV, or as a module. Default: `yaml`. */
-  readonly form?: 'yaml' | 'csv' | 'module';
+  readonly form?: 'yaml' | 'csv' | 'module' | undefined;
   /** Called before an existing file is changed. Default: existing files are not changed. */
-  readonly confirm?: (change: ProjectChange) => boolean | Promise<boolean>;
+  readonly confirm?: ((change: ProjectChange) => boolean | Promise<boolean>) | undefined;
 }
 
 /** A change of an existing file. */

@@ -3,7 +3,7 @@ import type { TakeoverReport } from '../bootstrap-report.ts';
 import { type ChangeContext, setChangeContext } from '../database/change-context.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyKysely, type AnyTransaction, markTransaction } from '../database/transaction.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
+import type { RuleTable, RuleTableOptions } from '../tables/rule-table.ts';
 import { type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
 import { findList, refuseElsewhere } from './recorded-migrations.ts';
 import { type MigrationRun, runMigrations } from './run-migrations.ts';
@@ -19,7 +19,7 @@ export interface MigrationPlan {
   readonly ruleTable: RuleTable;
   readonly isRuleTableMissing: boolean;
   /** Whether each run removes rules that are stored more than once. */
-  readonly table: { readonly duplicates?: 'report' | 'remove' };
+  readonly table: Pick<RuleTableOptions, 'duplicates'>;
   /** Who removes those, for the journal. */
   readonly changedBy: ChangeContext;
   /** Called before the first migration, if any is pending; what it returns is called after each. */

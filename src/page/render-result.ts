@@ -1,5 +1,5 @@
 import { explainAway } from '../render/ownership.ts';
-import { count, countDrift, countFailures, policyLine } from '../render/phrases.ts';
+import { count, countDrift, countFailures, listRows, policyLine } from '../render/phrases.ts';
 import type {
   DriftFinding,
   IntegrityFinding,
@@ -143,7 +143,7 @@ function integrityItem({ rule, ids, message }: IntegrityFinding): Markup {
 }
 
 function renderRows(ids: DriftFinding['ids']): Markup | null {
-  return ids.length === 0 ? null : html` <small>row ${ids.join(', ')}</small>`;
+  return ids.length === 0 ? null : html` <small>${listRows(ids)}</small>`;
 }
 
 function messageItem({ message }: { readonly message: string }): Markup {

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
-import type { RuleOrigin, VerificationReport } from '../verification-report.ts';
+import type { RowId, RuleOrigin, VerificationReport } from '../verification-report.ts';
 
 /** Whether to use terminal colours. */
 export interface Colors {
@@ -28,6 +28,16 @@ export function count(amount: number, noun: string, plural = `${noun}s`): string
 /** Values as a policy line has them: `p, user, accounts, read`. One that would be misread is in quotes. */
 export function policyLine(values: readonly string[]): string {
   return values.map(formatValue).join(', ');
+}
+
+/** How many rows of a rule are listed. */
+const LISTED_ROWS = 10;
+
+/** The ids of the rows that hold a rule: `row 3, 7`. */
+export function listRows(ids: readonly RowId[]): string {
+  const rest = ids.length - LISTED_ROWS;
+  const more = rest > 0 ? ` and ${rest.toLocaleString('en-US')} more` : '';
+  return `row ${ids.slice(0, LISTED_ROWS).join(', ')}${more}`;
 }
 
 /** What follows a list of which only the first entries are shown; empty if it is whole. */

@@ -9,7 +9,7 @@ import {
   renderRowOrder,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
-import { count, type DatabaseLook, duration, paint, policyLine } from './phrases.ts';
+import { count, type DatabaseLook, duration, listRows, paint, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 
 /** Renders how a database compares to the definition, for a person. No line break at the end. */
@@ -95,7 +95,7 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
     ...renderRowOrder(rowOrder).map((message) => remark('note', 'ROW_ORDER', message)),
     ...integrity.map(({ severity, ids, rule, message }) => {
       const level = severity === 'failure' ? 'error' : 'warning';
-      return remark(level, 'STORED_RULE', message, `${policyLine(rule)} (row ${ids.join(', ')})`);
+      return remark(level, 'STORED_RULE', message, `${policyLine(rule)} (${listRows(ids)})`);
     }),
     ...drift.drift.map(({ message }) => remark('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>

@@ -33,7 +33,7 @@ const TRIED_REQUESTS = 6;
 /** What a policy must have besides being correct. */
 export interface LintRequirements {
   /** How much of the rules must decide a request, in percent. Default: 0. */
-  readonly coverage?: number;
+  readonly coverage?: number | undefined;
 }
 
 /**

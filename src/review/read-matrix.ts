@@ -41,7 +41,7 @@ export interface AllowedRequest {
 /** Which subjects of a policy to include. */
 export interface WithUsers {
   /** Whether users of a database are subjects too. Default: false. */
-  readonly users?: boolean;
+  readonly users?: boolean | undefined;
 }
 
 /**

@@ -96,15 +96,15 @@ export interface RuleCoverage {
 /** Which tests to run. Default: all. */
 export interface PolicyTestFilter {
   /** Only requests of this subject. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /** Only tests whose name contains this text. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** What the tests must achieve in addition to passing. */
 export interface PolicyTestRequirements {
   /** How many of the policy's rules must decide a request of the tests, in percent. Default: 0. */
-  readonly coverage?: number;
+  readonly coverage?: number | undefined;
 }
 
 /**

@@ -159,7 +159,7 @@ export interface JournalPruning {
   /** Removes the entries of changes before this time. */
   readonly olderThan: Date;
   /** As for {@link readJournal}. */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
 }
 
 /** An entry may be this old and only just committed, or not yet read by every follower. */

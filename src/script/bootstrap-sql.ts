@@ -18,7 +18,7 @@ import { holdsLines, recordMigration, recordStatements, withoutResult } from './
 /** How much to write. */
 export interface BootstrapSqlOptions {
   /** Only the tables, without rules and rows. Default: false. */
-  readonly schemaOnly?: boolean;
+  readonly schemaOnly?: boolean | undefined;
 }
 
 /**

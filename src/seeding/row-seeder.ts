@@ -28,9 +28,9 @@ export interface RowSeederOptions<R extends object> {
   /** Values, not SQL expressions. A column that a row leaves out gets its default. */
   readonly rows: readonly R[];
   /** The migrations that make the table, if it belongs to this seeder. */
-  readonly migrations?: Migrations;
+  readonly migrations?: Migrations | undefined;
   /** What its log events begin with. Default: the name. */
-  readonly logName?: string;
+  readonly logName?: string | undefined;
 }
 
 const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];

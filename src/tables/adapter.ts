@@ -61,7 +61,7 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
-  return createCheckedAdapter(source, options, UNCHECKED);
+  return createCheckedAdapter(source, options, UNCHECKED, 0);
 }
 
 /** What the rules of an adapter have to be. */
@@ -83,7 +83,7 @@ export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
   checks: RuleChecks,
-  connectTimeoutMs = 0,
+  connectTimeoutMs: number,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);

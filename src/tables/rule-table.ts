@@ -18,12 +18,12 @@ export interface RuleTableOptions {
    * `document` is `ptype, rule jsonb`, as of casbin-pg-adapter; `columns` is `ptype, v0 … vN`, as of most others.
    * Default: what the table has. For one that is missing: `document` for the name `casbin`, `columns` for any other.
    */
-  readonly layout?: 'document' | 'columns';
+  readonly layout?: 'document' | 'columns' | undefined;
   /**
    * What a bootstrap does about a rule that is stored more than once in a table of columns: `report` warns of it,
    * `remove` keeps the first row of each. Default: `report`. casbin-pg-adapter's table can't hold a rule twice.
    */
-  readonly duplicates?: 'report' | 'remove';
+  readonly duplicates?: 'report' | 'remove' | undefined;
 }
 
 /** The names that adapters give their tables. casbin-pg-adapter's is the first, because a bootstrap makes that one. */

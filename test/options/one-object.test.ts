@@ -2,6 +2,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { EmbeddedPoolOptions } from '../../src/embedded/index.ts';
 import {
   type BootstrapOptions,
+  type BootstrapSqlOptions,
   bootstrapDatabase,
   bootstrapTenants,
   type CommandConfig,
@@ -9,12 +10,24 @@ import {
   createLiveEnforcer,
   defaultPolicy,
   defineConfig,
+  type ImportOptions,
+  type InitOptions,
   InvalidOptionsError,
+  type JournalPruning,
+  type LintRequirements,
   type LiveEnforcerOptions,
   type PolicyChanges,
+  type PolicyTestFilter,
+  type PolicyTestRequirements,
+  type RowSeederOptions,
+  type RulePlace,
+  type RuleTableOptions,
   type ServePageOptions,
+  type Tenant,
+  type TenantsOptions,
   type VerifyDatabaseOptions,
   verifyDatabase,
+  type WithUsers,
 } from '../../src/index.ts';
 import type { ModuleOptions } from '../../src/nestjs/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
@@ -96,6 +109,19 @@ describe('one object of options', () => {
     expectTypeOf<Undefined<PolicyTestOptions>>().toExtend<PolicyTestOptions>();
     expectTypeOf<Undefined<ModuleOptions>>().toExtend<Partial<ModuleOptions>>();
     expectTypeOf<Undefined<PolicyChanges>>().toExtend<PolicyChanges>();
+    expectTypeOf<Undefined<RulePlace>>().toExtend<Partial<RulePlace>>();
+    expectTypeOf<Undefined<ImportOptions>>().toExtend<ImportOptions>();
+    expectTypeOf<Undefined<InitOptions>>().toExtend<InitOptions>();
+    expectTypeOf<Undefined<LintRequirements>>().toExtend<LintRequirements>();
+    expectTypeOf<Undefined<WithUsers>>().toExtend<WithUsers>();
+    expectTypeOf<Undefined<PolicyTestFilter>>().toExtend<PolicyTestFilter>();
+    expectTypeOf<Undefined<PolicyTestRequirements>>().toExtend<PolicyTestRequirements>();
+    expectTypeOf<Undefined<JournalPruning>>().toExtend<Partial<JournalPruning>>();
+    expectTypeOf<Undefined<BootstrapSqlOptions>>().toExtend<BootstrapSqlOptions>();
+    expectTypeOf<Undefined<RowSeederOptions<object>>>().toExtend<Partial<RowSeederOptions<object>>>();
+    expectTypeOf<Undefined<RuleTableOptions>>().toExtend<Partial<RuleTableOptions>>();
+    expectTypeOf<Undefined<Tenant>>().toExtend<Partial<Tenant>>();
+    expectTypeOf<Undefined<TenantsOptions>>().toExtend<TenantsOptions>();
   });
 
   test('that is empty stands for the values in the documents', async () => {

@@ -18,10 +18,14 @@ test('what can not be seen is made visible', () => {
     ['\u2060', '\\u2060'],
     ['\u3164', '\\u3164'],
     ['\ufeff', '\\ufeff'],
+    ['\u034f', '\\u034f'],
+    ['\u2063', '\\u2063'],
+    ['\ufff9', '\\ufff9'],
+    ['\u{e0041}', '\\udb40\\udc41'],
   ]) {
     expect(html`${`adm${character}in`}`.text).toBe(`adm${shown}in`);
   }
-  expect(html`${'👩‍👧 می‌خواهم'}`.text).toBe('👩‍👧 می‌خواهم');
+  expect(html`${'👩‍👧 ❤️ می‌خواهم'}`.text).toBe('👩‍👧 ❤️ می‌خواهم');
 });
 
 test('JSON in a script ends no element, and reads back', () => {

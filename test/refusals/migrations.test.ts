@@ -62,7 +62,7 @@ describe('a migration', () => {
     );
     expect(error.message).toContain("can't run in a transaction");
     expect(error.message).toContain(
-      'with your own tool first, and do not give them to the bootstrap (with migrations: false',
+      'with your own tool first, and do not give them here (or give migrations: false',
     );
   });
 
@@ -102,7 +102,7 @@ describe('a migration', () => {
       );
       expect(error.message).toContain('Nothing was changed.');
       expect(error.message).toContain(
-        'with your own tool first, and do not give them to the bootstrap (with migrations: false',
+        'with your own tool first, and do not give them here (or give migrations: false',
       );
     },
   );

@@ -95,10 +95,13 @@ describe('a verification', () => {
       rule: ['p', 'a,b', 'read'],
       message: 'It is short.',
     } as const;
-    const report = verification({ integrity: [fault, { ...fault, severity: 'warning', ids: [8] }] });
-    expect(renderCompact(listVerificationRemarks(report)).split('\n').slice(0, 2)).toEqual([
+    const twelve = Array.from({ length: 12 }, (_, index) => index + 1);
+    const others = [[8], twelve].map((ids) => ({ ...fault, severity: 'warning', ids }) as const);
+    const report = verification({ integrity: [fault, ...others] });
+    expect(renderCompact(listVerificationRemarks(report)).split('\n').slice(0, 3)).toEqual([
       'p, "a,b", read (row 7, 9): failed, It is short. [STORED_RULE]',
       'p, "a,b", read (row 8): warning, It is short. [STORED_RULE]',
+      'p, "a,b", read (row 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more): warning, It is short. [STORED_RULE]',
     ]);
   });
 

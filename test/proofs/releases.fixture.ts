@@ -144,8 +144,11 @@ const roleLast: ReleaseShape = {
   options: { model: newModelFromString(ROLE_LAST) },
   subjectAt: 2,
   define: (release) => {
-    const { roles: _, retired, ...others } = release;
-    const rules = compilePolicy(release).map(({ ptype, values }) => roleLast.write([ptype, ...values]));
+    const { roles = {}, retired, ...others } = release;
+    // Without roles, only a rule says that there is a role.
+    const own = Object.keys(roles).map((role) => ['p', role, 'z', 'read']);
+    const written = compilePolicy(release).map(({ ptype, values }) => [ptype, ...values]);
+    const rules = [...own, ...written].map(roleLast.write);
     return { ...others, rules, ...writeRetired(retired, roleLast) };
   },
   write: ([ptype = '', role = '', ...others]) =>

@@ -203,7 +203,7 @@ async function findRows(
 ): Promise<RefusedRow[]> {
   const code = errorCode(error);
   if (code !== SQLSTATE.NOT_NULL_VIOLATION && code !== SQLSTATE.CHECK_VIOLATION) return [];
-  if (!isAbout(target, error)) return [];
+  if (!isAbout(target, error) && !isAboutDomain(target, error)) return [];
   const found = await bisect(db, placed, (some) => insert(some.map(({ row }) => row)), NAMED);
   return found.map((refusal) => {
     const { column }: { column?: unknown } = Object(refusal.error);
@@ -215,6 +215,12 @@ async function findRows(
 function isAbout(target: TargetTable, error: unknown): boolean {
   const { schema, table }: { schema?: unknown; table?: unknown } = Object(error);
   return schema === target.schema && table === target.name;
+}
+
+/** Whether an error is about the domain of a column that a row leaves out. Such an error names no table. */
+function isAboutDomain({ hasTriggers }: TargetTable, error: unknown): boolean {
+  const { dataType }: { dataType?: unknown } = Object(error);
+  return !hasTriggers && dataType !== undefined;
 }
 
 /** The first rows, at most `limit`, each of which alone makes the attempt fail. */

@@ -1,4 +1,6 @@
-import type { PolicyDefinition } from '../../src/index.ts';
+import { newModelFromString } from 'casbin';
+import { type BootstrapOptions, domainsModelPath, type PolicyDefinition } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
 
 /** What a release changes of the definition before it. */
 export interface ReleaseStep {
@@ -104,3 +106,71 @@ function toDefinition(
   });
   return { version, roles: Object.fromEntries(entries), ...more };
 }
+
+/** A model, and how the releases above are written for it. */
+export interface ReleaseShape {
+  readonly name: string;
+  readonly options: Pick<BootstrapOptions, 'model'>;
+  /** The position of the role in a rule of `p`. */
+  readonly subjectAt: number;
+  define(release: PolicyDefinition): PolicyDefinition;
+  /** A rule with its ptype, of role or user and what follows. */
+  write(rule: readonly string[]): string[];
+}
+
+const ROLE_LAST = `
+[request_definition]
+r = obj, act, sub
+[policy_definition]
+p = obj, act, sub
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+`;
+
+const plain: ReleaseShape = {
+  name: 'roles',
+  options: {},
+  subjectAt: 0,
+  define: (release) => release,
+  write: (rule) => [...rule],
+};
+
+const roleLast: ReleaseShape = {
+  name: 'rules with the role last',
+  options: { model: newModelFromString(ROLE_LAST) },
+  subjectAt: 2,
+  define: (release) => {
+    const { roles = {}, retired, ...others } = release;
+    // Without roles, only a rule says that there is a role.
+    const own = Object.keys(roles).map((role) => ['p', role, 'z', 'read']);
+    const written = compilePolicy(release).map(({ ptype, values }) => [ptype, ...values]);
+    const rules = [...own, ...written].map(roleLast.write);
+    return { ...others, rules, ...writeRetired(retired, roleLast) };
+  },
+  write: ([ptype = '', role = '', ...others]) =>
+    ptype === 'p' ? [ptype, ...others, role] : [ptype, role, ...others],
+};
+
+const tenants: ReleaseShape = {
+  name: 'roles of tenants',
+  options: { model: domainsModelPath },
+  subjectAt: 0,
+  define: ({ roles = {}, retired, ...others }) => ({
+    ...others,
+    domains: { roles, tenants: ['t', 'u'] },
+    ...writeRetired(retired, tenants),
+  }),
+  write: ([ptype = '', role = '', ...others]) =>
+    ptype === 'p' ? [ptype, role, 't', ...others] : [ptype, role, ...others, 't'],
+};
+
+function writeRetired(retired: PolicyDefinition['retired'], { write }: ReleaseShape) {
+  const { rules } = retired ?? {};
+  return retired === undefined ? {} : { retired: { ...retired, ...(rules && { rules: rules.map(write) }) } };
+}
+
+export const SHAPES: readonly ReleaseShape[] = [plain, roleLast, tenants];

@@ -3,9 +3,15 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 
 /** What the documents say of versions, as sets of rules; a rule is its values in one text. */
 export class PolicyModel {
+  readonly #subjectAt: number;
   #stored = new Set<string>();
   #record = new Map<string, { ours: boolean; revoked: boolean; last: number }>();
   #version: number | null = null;
+
+  /** @param subjectAt the position of the role in a rule of `p` */
+  constructor(subjectAt: number) {
+    this.#subjectAt = subjectAt;
+  }
 
   rules(): string[] {
     return [...this.#stored].sort();
@@ -72,16 +78,16 @@ export class PolicyModel {
     if (recorded?.revoked) return 'revoked';
     if (newest > (policy.version ?? 0)) return 'newer version';
     const role = rule.split(' ')[1] ?? '';
-    const onRevoked = policy.roles?.[role]?.onRevoked ?? policy.onRevoked;
+    const onRevoked = { ...policy.roles, ...policy.domains?.roles }[role]?.onRevoked ?? policy.onRevoked;
     return recorded?.last === newest && onRevoked === 'keep' ? 'vanished' : null;
   }
 
   #rename(names: ReadonlyMap<string, string>): void {
-    const rename = (rule: string) => {
-      const [ptype = '', first = '', second = '', ...rest] = rule.split(' ');
-      const other = ptype === 'g' ? (names.get(second) ?? second) : second;
-      return [ptype, names.get(first) ?? first, other, ...rest].join(' ');
-    };
+    const rename = (rule: string) =>
+      rule
+        .split(' ')
+        .map((value, at) => (this.#isRole(rule, at) ? (names.get(value) ?? value) : value))
+        .join(' ');
     this.#stored = new Set([...this.#stored].map(rename));
     this.#record = new Map([...this.#record].map(([rule, recorded]) => [rename(rule), recorded]));
   }
@@ -89,16 +95,16 @@ export class PolicyModel {
   #retire(retired: PolicyDefinition['retired']): void {
     const roles = new Map(Object.entries(retired?.roles ?? {}));
     for (const rule of this.#listRetired(retired)) {
-      const [ptype, first, second = ''] = rule.split(' ');
+      const [ptype, first, second = '', ...domain] = rule.split(' ');
       const reassign = ptype === 'g' ? roles.get(second)?.reassign : undefined;
       if (this.#record.get(rule)?.ours) this.#stored.delete(rule);
       else if (reassign !== undefined) {
         this.#stored.delete(rule);
         // No role inherits from itself.
-        if (first !== reassign) this.#stored.add(`g ${first} ${reassign}`);
+        if (first !== reassign) this.#stored.add(['g', first, reassign, ...domain].join(' '));
       }
     }
-    for (const rule of [...this.#record.keys()].filter(retiredTest(retired))) this.#record.delete(rule);
+    for (const rule of [...this.#record.keys()].filter(this.#retiredTest(retired))) this.#record.delete(rule);
   }
 
   /** Rules that are retired, and rules by the former names of roles. */
@@ -109,15 +115,19 @@ export class PolicyModel {
   }
 
   #listRetired(retired: PolicyDefinition['retired']): string[] {
-    return [...this.#stored].filter(retiredTest(retired)).sort();
+    return [...this.#stored].filter(this.#retiredTest(retired)).sort();
   }
-}
 
-function retiredTest(retired: PolicyDefinition['retired']): (rule: string) => boolean {
-  const roles = new Set(Object.keys(retired?.roles ?? {}));
-  const rules = new Set((retired?.rules ?? []).map((rule) => rule.join(' ')));
-  return (rule) => {
-    const [ptype, first = '', second = ''] = rule.split(' ');
-    return rules.has(rule) || roles.has(first) || (ptype === 'g' && roles.has(second));
-  };
+  #retiredTest(retired: PolicyDefinition['retired']): (rule: string) => boolean {
+    const roles = new Set(Object.keys(retired?.roles ?? {}));
+    const rules = new Set((retired?.rules ?? []).map((rule) => rule.join(' ')));
+    const namesOne = (rule: string) =>
+      rule.split(' ').some((value, at) => this.#isRole(rule, at) && roles.has(value));
+    return (rule) => rules.has(rule) || namesOne(rule);
+  }
+
+  /** Whether a rule has a role at this position of its text, in which the ptype comes first. */
+  #isRole(rule: string, at: number): boolean {
+    return rule.startsWith('p ') ? at === this.#subjectAt + 1 : at === 1 || at === 2;
+  }
 }

@@ -9,7 +9,7 @@ import {
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
-import { type ReleaseStep, releasesOf } from './releases.fixture.ts';
+import { type ReleaseStep, releasesOf, SHAPES } from './releases.fixture.ts';
 import { PolicyModel } from './releases.model.ts';
 
 const rule = fc.oneof(
@@ -100,17 +100,24 @@ const EACH_OUTCOME: Case = [
 
 const counts: Record<string, number> = {};
 
-describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
+const PLACES = LAYOUTS.flatMap((layout) =>
+  SHAPES.map((shape) => ({ layout, shape, of: shape.name, on: layout.name })),
+);
+
+describe.each(PLACES)('$of on a table of layout $on', ({ layout, shape }) => {
+  const options = { ...layout.options, ...shape.options };
+
   test('after any releases, changes, crashes and restarts, the policy is what a model of the rules says', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(releaseStep, { minLength: 2, maxLength: 5 }),
         fc.array(event, { minLength: 4, maxLength: 14 }),
         async (steps, events) => {
-          const releases = releasesOf(steps);
+          const named = releasesOf(steps);
+          const releases = named.map(shape.define);
           const database = await createDatabase();
           const pool = database.pool();
-          const model = new PolicyModel();
+          const model = new PolicyModel(shape.subjectAt);
           const stored = async () => {
             const { rows } = await pool.query(`select * from ${layout.table}`);
             return rows
@@ -120,7 +127,7 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
               .sort();
           };
           const start = (policy: PolicyDefinition, seeders: object[] = []) =>
-            bootstrapDatabase(pool, { ...layout.options, policy, seeders: seeders as never });
+            bootstrapDatabase(pool, { ...options, policy, seeders: seeders as never });
 
           const all = [{ kind: 'start' as const, release: 0 }, ...events];
           for (const one of all) {
@@ -131,7 +138,7 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
               ) as PolicyDefinition;
               if (one.kind === 'script') {
                 model.start(policy);
-                const given = { ...layout.options, policy, seeders: [] };
+                const given = { ...options, policy, seeders: [] };
                 await pool.query(await writeBootstrapSql(given));
               } else if (one.kind === 'crash') {
                 await expect(start(policy, [KILLER])).rejects.toMatchObject({ name: 'ConnectionError' });
@@ -153,18 +160,21 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
               const known = [
                 ...new Set(releases.flatMap(compilePolicy).map(({ ptype, values }) => [ptype, ...values])),
                 ...releases.flatMap(({ retired }) =>
-                  Object.keys(retired?.roles ?? {}).flatMap((role) => [
-                    ['g', 'ann', role],
-                    ['g', 'bob', role],
-                    ['p', role, 'x', 'write'],
-                  ]),
+                  Object.keys(retired?.roles ?? {}).flatMap((role) =>
+                    [
+                      ['g', 'ann', role],
+                      ['g', 'bob', role],
+                      ['p', role, 'x', 'write'],
+                    ].map(shape.write),
+                  ),
                 ),
               ];
-              const picked = typeof one.rule === 'number' ? known[one.rule % known.length] : one.rule;
+              const picked =
+                typeof one.rule === 'number' ? known[one.rule % known.length] : shape.write(one.rule);
               const [ptype = '', ...values] = picked ?? [];
               // changePolicy refuses a role that nobody knows any more.
               const isGone =
-                ptype === 'g' && !releases.some(({ roles = {} }) => Object.hasOwn(roles, values[1] ?? ''));
+                ptype === 'g' && !named.some(({ roles = {} }) => Object.hasOwn(roles, values[1] ?? ''));
               const isLate =
                 ptype === 'g' &&
                 releases.some(({ retired }) => Object.hasOwn(retired?.roles ?? {}, values[1] ?? ''));
@@ -197,13 +207,13 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
             await changePolicy(
               client,
               { [name as 'grant']: [values] },
-              { ...layout.options, actor: 'root', ...reason },
+              { ...options, actor: 'root', ...reason },
             ).finally(() => client.release());
           }
         },
       ),
       {
-        numRuns: Number(process.env.RELEASE_ROUNDS ?? 12),
+        numRuns: Number(process.env.RELEASE_ROUNDS ?? 6),
         endOnFailure: true,
         examples: [LATE_LINK, EACH_OUTCOME],
       },

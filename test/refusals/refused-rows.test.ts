@@ -138,6 +138,17 @@ describe('a row that breaks a constraint on its own values is reported', () => {
     );
   });
 
+  test('that leaves out a column whose domain does not allow null', async () => {
+    const error = await refusalWith(
+      'create domain needed as text not null; create table plans (id int primary key, name needed)',
+      [{ id: 1, name: 'a' }, { id: 2 }, { id: 3, name: 'b' }, { id: 4 }],
+    );
+    const nulls = 'domain needed does not allow null values';
+    expect(error.message).toBe(
+      `Seeder "plans" failed: table "public.plans" refused row 2 (rows[1]): ${nulls}; row 4 (rows[3]): ${nulls}. ${REMEDY}`,
+    );
+  });
+
   test('but not where the search for the row takes longer than a statement may', async () => {
     const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
     await database.pool().query(`
@@ -202,6 +213,13 @@ describe('an error that no value causes is reported unchanged, with seeder and t
       create function odd() returns trigger language plpgsql as $$ begin raise 'not on Sundays'; end $$;
       create trigger odd before insert on plans for each row execute function odd()`,
       'not on Sundays',
+    ],
+    [
+      'a domain of a trigger',
+      `create domain percent as int check (value <= 100); create table plans (id int primary key, seats int);
+      create function odd() returns trigger language plpgsql as $$ begin perform 101::percent; return new; end $$;
+      create trigger odd before insert on plans for each row execute function odd()`,
+      'value for domain percent violates check constraint "percent_check"',
     ],
     [
       'a constraint of another table, which a trigger fills',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { DatabaseError } from '../errors.ts';
+import type { ClientLike } from './client.ts';
 import type { AnyKysely } from './transaction.ts';
 
 /**
@@ -49,6 +50,15 @@ export async function hasTable(db: AnyKysely, schema: string | undefined, table:
     where c.relname = ${table} and n.nspname = coalesce(${homeSchemaExpression(schema)}, 'public')
   `.execute(db);
   return rows.length > 0;
+}
+
+/** Whether a table is there, and the role may read it. */
+export async function isReadable(client: ClientLike, table: string): Promise<boolean> {
+  const { rows } = await client.query(
+    `select coalesce(has_table_privilege(to_regclass($1), 'select'), false) as readable`,
+    [table],
+  );
+  return rows[0].readable;
 }
 
 /**

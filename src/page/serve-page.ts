@@ -3,11 +3,16 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'kysely';
-import { checkPool, type PoolLike } from '../database/client.ts';
+import { VERSIONS } from '../../migrations/0004_ownership.ts';
+import { isReadable, quoteTable } from '../database/catalog.ts';
+import { type ClientLike, checkPool, type PoolLike } from '../database/client.ts';
+import { asClient } from '../database/own-queries.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { inspectRuleTable } from '../inspect/inspect-database.ts';
 import { completeOptions } from '../options/resolve.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { readNewestVersion } from '../tables/rule-record.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
 import { type PageOptions, readPage } from './create-page.ts';
 
@@ -32,7 +37,8 @@ export interface PageServer extends AsyncDisposable {
 
 /**
  * Serves the page of {@link createPage} to browsers on this machine: at 127.0.0.1, read-only. The page is created again
- * when the rules, or the files of policy and model, have changed, and a browser that shows an older page says so.
+ * when the rules, their version, or the files of policy and model have changed, and a browser that shows an older page
+ * says so.
  *
  * Everybody who has an account on this machine can read it.
  *
@@ -127,7 +133,10 @@ class Pages {
   }
 }
 
-/** A text that changes with the page: it depends on the stored rules, their rows, and the given files. */
+/**
+ * A text that changes with the page: it depends on the stored rules, their rows, the recorded version of the policy, and
+ * the given files.
+ */
 async function readPageVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
   const hash = createHash('sha256');
   for (const path of [options.policy, options.model]) {
@@ -149,8 +158,14 @@ async function readTableVersion(pool: PoolLike, options: PageOptions): Promise<s
       select coalesce(sum(hashtextextended(stored::text, 0))::text, '') as version
       from ${sql.raw(located.ruleTable.sql)} stored
     `.execute(trx);
-    return rows[0]?.version ?? '';
+    return `${rows[0]?.version} ${await readPolicyVersion(asClient(trx), located.ruleTable)}`;
   });
+}
+
+/** Another version may have the same rules. Null where none is recorded, or the role may not read the record. */
+async function readPolicyVersion(client: ClientLike, table: RuleTable): Promise<number | null> {
+  if (!(await isReadable(client, quoteTable(VERSIONS, table.schema)))) return null;
+  return (await readNewestVersion(client, table))?.version ?? null;
 }
 
 /** The state that a browser gets about the page that it shows. */

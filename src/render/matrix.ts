@@ -3,7 +3,7 @@ import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../review/read-matrix.ts';
 import { andMore, count, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
-import { renderTable } from './table.ts';
+import { measureText, renderTable } from './table.ts';
 
 const OWN = '●';
 const INHERITED = '○';
@@ -25,7 +25,8 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
     return 'No permissions follow from the rules: there are none, or they hold patterns. To ask for one request, run explain.';
   }
   const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
-  const room = (width || WIDTH) - longest(labels) - 4;
+  const title = matrix.tokens.join(' ');
+  const room = (width || WIDTH) - longest([title, ...labels]) - 4;
   const groups = chunk(subjects, room);
   const { marksOf, unheld } = markCells(matrix);
   const tables = groups.map((names, index) => {
@@ -35,7 +36,7 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
     const rows = groups.length === 1 ? [...labels.keys()] : [...some].sort((one, other) => one - other);
     const shown = rows.slice(0, SHOWN_PERMISSIONS);
     const table = renderTable(
-      [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
+      [{ title }, ...names.map((name) => ({ title: formatValue(name) }))],
       shown.map((row) => [labels[row] ?? '', ...columns.map((marks) => marks.get(row) ?? '')]),
     );
     const more = andMore(rows.length, shown.length);
@@ -48,7 +49,7 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
 
 /** Not by `Math.max(...)`, which takes about 100,000 arguments. */
 function longest(labels: readonly string[]): number {
-  return labels.reduce((most, { length }) => Math.max(most, length), 0);
+  return labels.reduce((most, label) => Math.max(most, measureText(label)), 0);
 }
 
 /** What stands in the column of each subject, by the number of the permission; and the permissions that nobody has. */
@@ -80,7 +81,7 @@ function chunk(names: readonly string[], room: number): string[][] {
   const chunks: string[][] = [];
   let left = 0;
   for (const name of names) {
-    const needed = formatValue(name).length + 2;
+    const needed = measureText(formatValue(name)) + 2;
     if (needed > left) {
       chunks.push([]);
       left = room;

@@ -25,6 +25,9 @@ const NO_BORDER = {
   middle: '',
 };
 
+/** The blanks before each cell. */
+const PADDING = 2;
+
 /** cli-table3 compares each cell with all cells above it, so it gets few rows at a time. */
 const ROWS_AT_A_TIME = 20;
 
@@ -50,8 +53,15 @@ function measure(portion: readonly string[][]): number[] {
   return border.split('+').map(({ length }) => length);
 }
 
+/** How many columns of a terminal a text takes in a table. */
+export function measureText(text: string): number {
+  const shown = escapeControls(text);
+  // Of ASCII, each character takes one; to ask cli-table3 takes longer.
+  return /^[ -~]*$/.test(shown) ? shown.length : (measure([[shown]])[0] ?? 0) - PADDING;
+}
+
 function layOut(portion: readonly string[][], options: Table.TableConstructorOptions): string {
-  const style = { head: [], border: [], 'padding-left': 2, 'padding-right': 0 };
+  const style = { head: [], border: [], 'padding-left': PADDING, 'padding-right': 0 };
   const table = new Table({ chars: NO_BORDER, style, ...options });
   table.push(...portion.map((row) => [...row]));
   return table.toString();

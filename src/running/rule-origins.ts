@@ -1,5 +1,5 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
-import { quoteTable } from '../database/catalog.ts';
+import { isReadable, quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -24,11 +24,7 @@ export async function readOrigins(
   if (table.engine.commitsDdl || rules?.length === 0) return () => null;
   const journal = quoteTable(JOURNAL, table.schema);
   // Not in one statement: the journal may not be there, and a failed statement would end the transaction.
-  const { rows: found } = await client.query(
-    `select coalesce(has_table_privilege(to_regclass($1), 'select'), false) as readable`,
-    [journal],
-  );
-  if (found[0]?.readable !== true) return () => null;
+  if (!(await isReadable(client, journal))) return () => null;
   const { rows } = await client.query(
     `select
       operation::text, ptype, rule, actor, reason, role, application,

@@ -25,6 +25,7 @@ describe('the matrix of a page', () => {
       ['p', 'viewer', 'ledger', 'read'],
       ['g', 'temp', 'clerk'],
       ['g', 'x', 'temp'],
+      ['p', 'temp', 'stamps', 'use'],
     ];
     const { matrix } = await pageOf({ policy: INVOICES }, stored(live));
     expect(cellLines(matrix)).toEqual(
@@ -41,6 +42,7 @@ describe('the matrix of a page', () => {
     ]);
     expect(matrix.rules.find(({ id }) => id === 4)).toMatchObject({ state: 'added' });
     expect(matrix.routes.find(({ path }) => path[0] === 'temp')?.added).toEqual(['g, temp, clerk']);
+    expect(matrix.routes.flatMap(({ added }) => added)).not.toContain('p, temp, stamps, use');
   });
 
   test('shows what is missing, with the rule that would allow it', async () => {
@@ -343,6 +345,24 @@ describe('the hierarchies of a page', () => {
       { name: 'd', state: 'added', users: 1 },
     ]);
     expect(hierarchies[0]?.edges.map(({ state }) => state)).toEqual(['defined', 'missing', 'added']);
+  });
+
+  test('tell an added link from one that is defined in another domain', async () => {
+    const model = newModel();
+    const m = 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj';
+    model.loadModelFromText(modelText({ r: 'sub, dom, obj', p: 'sub, dom, obj', g: ['g = _, _, _'], m }));
+    const rules = [
+      ['p', 'clerk', 't1', 'x'],
+      ['p', 'clerk', 't2', 'x'],
+      ['p', 'boss', 't2', 'y'],
+      ['g', 'boss', 'clerk', 't1'],
+    ];
+    const live = stored([...rules, ['g', 'boss', 'clerk', 't2']]);
+    const { hierarchies } = await pageOf({ model, policy: { rules } }, live);
+    expect(hierarchies.map(({ domain, edges }) => [domain, edges[0]?.state])).toEqual([
+      ['t1', 'defined'],
+      ['t2', 'added'],
+    ]);
   });
 });
 

@@ -12,6 +12,12 @@ test('a change shows control characters of its rules, its actor and its reason',
     expect.stringMatching(/^The policy defines "g, "carol\\u009b31m", clerk", so/),
     'In the journal: jane\\u202e, ticket\\u000a7.',
   ]);
+  expect(listChangeRemarks(report, record)).toMatchObject([
+    { level: 'note', code: 'RULE_ADDED' },
+    { level: 'note', code: 'RULE_REMOVED' },
+    { level: 'warning', code: 'RULE_COMES_BACK', message: expect.stringMatching(/^The policy defines "g, /) },
+    { level: 'note', code: 'JOURNAL' },
+  ]);
   const nothing = { added: [], removed: [], comesBack: [], journaled: true };
   const asked = { ...record, changes: { unassign: [['carol\u009b', 'clerk'] as const] } };
   expect(renderChange(nothing, { ...asked, where: 'x' })).toBe(

@@ -64,6 +64,16 @@ describe('a diagnosis', () => {
     expect(told).toContain('5 more findings of these kinds.');
   });
 
+  test('shows a failure below many warnings of the same check', () => {
+    const warning: DatabaseFinding = { check: 'rules', status: 'warning', message: 'Row', remedies: [] };
+    const findings = [
+      ...Array.from({ length: 21 }, () => warning),
+      { ...warning, status: 'failure' } as const,
+    ];
+    const told = renderDiagnosis({ ok: false, findings }, { where: 'x' });
+    expect(told).toContain('  ✗ rules: Row\n\n1 more finding of these kinds.\n\n1 failure, 21 warnings.');
+  });
+
   test('compares no finding with all others, where each row of a large table is one', () => {
     let reads = 0;
     const findings = Array.from(

@@ -18,10 +18,11 @@ const ALLOWED = {
   added: [
     ['p', 'viewer', 'invoices', 'read'],
     ['g', 'clerk', 'viewer'],
+    ['g2', 'invoices', 'papers'],
   ],
   reason: 'by "p, viewer, invoices, read", through clerk → viewer',
 } as const;
-const REQUEST = ['clerk', 'invoices', 'read\u001b[2J'];
+const REQUEST = ['clerk', 'invoices', 'read\u009b[2J'];
 
 test('a diff shows rules, then decisions with their reasons, then the number of compared requests', () => {
   const diff = {
@@ -38,7 +39,7 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
           after: { ...DENIED, rule: ['p', 'x'], reason: 'by "p, x"' },
         },
       ],
-      omitted: { more: 3, less: 2 },
+      omitted: { more: 3, less: 1_202 },
     },
     userLinks: 1,
   };
@@ -51,13 +52,13 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
       '  - g, a, b',
       '',
       'Allowed now:',
-      '  + clerk, invoices, "read\\u001b[2J" — by "p, viewer, invoices, read", through clerk → viewer (new: g, clerk, viewer)',
+      '  + clerk, invoices, "read\\u009b[2J" — by "p, viewer, invoices, read", through clerk → viewer (new: g, clerk, viewer; g2, invoices, papers)',
       '',
       'No longer allowed:',
-      '  - anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer)',
+      '  - anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer; g2, invoices, papers)',
       '  - clerk, invoices, write — by "p, x"',
       '',
-      'Of 1,234 requests, 4 are allowed now, and 4 no longer.',
+      'Of 1,234 requests, 4 are allowed now, and 1,204 no longer.',
       '',
       '1 link of users to roles left out.',
     ].join('\n'),
@@ -79,7 +80,8 @@ test('a long list is cut, and lines have the colours of a diff', () => {
   };
   const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
   const told = renderDiff({ rules, decisions, userLinks: 0 }, { color: true });
-  expect(told).toContain('\n  … and 3 more\n');
+  expect(told).toMatch(/\+ p, 99, x, y.*\n {2}… and 3 more\n/);
+  expect(told).not.toContain('p, 100, x, y');
   expect(told).toContain('\u001b[32m  + p, 0, x, y');
   expect(told).toContain('\u001b[31m  - g, a, b');
 });
@@ -93,6 +95,8 @@ test('what can not be told is said, where rules differ', () => {
   expect(listDiffRemarks(other)).toContainEqual(
     expect.objectContaining({ level: 'warning', code: 'DECISIONS_UNTOLD' }),
   );
+  const less = { ...same, rules: { ...same.rules, removed: [['p', 'a', '/*', '.*']] } };
+  expect(renderDiff(less)).toMatch(/^Rules removed:\n {2}- p, a, \/\*, \.\*\n\nNo .*\n\nOther requests may/);
   const reordered = { ...same, rules: { ...same.rules, reordered: true } };
   expect(renderDiff(reordered)).toMatch(
     /^Rules that both have are in another order, which may decide\.\n\n.*Other requests may be decided/s,

@@ -54,6 +54,11 @@ test('a domain is named where roles are missing, unless it is empty', () => {
     return renderExplanation({ ...EXPLANATION, rolePath: [], roles });
   };
   expect(told('acme')).toContain('no "g" rule gives bob a role in acme\n');
+  const paths = [['bob', 'clerk', 'viewer']];
+  const held = { ptype: 'g', name: 'bob', domain: 'acme', paths, more: false };
+  expect(renderExplanation({ ...EXPLANATION, rolePath: [], roles: [held] })).toContain(
+    '  roles    bob → clerk → viewer in acme\n',
+  );
   for (const domain of ['', null]) expect(told(domain)).toContain('no "g" rule gives bob a role\n');
 });
 
@@ -67,6 +72,9 @@ test('the decision is in green or red where colours are wanted', () => {
 test('an explanation in one line has the rule and the roles, or what comes closest', () => {
   expect(renderCompact(listExplanationRemarks(EXPLANATION))).toBe(
     'alice, "in,voices", "re\\u001bad": allowed by the rule "p, clerk, invoices, read", through alice → clerk',
+  );
+  expect(renderCompact(listExplanationRemarks({ ...EXPLANATION, rolePath: ['alice'] }))).toMatch(
+    /: allowed by the rule "p, clerk, invoices, read"$/,
   );
   const denied = {
     ...EXPLANATION,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { JournalEntry } from '../../src/index.ts';
-import { renderHistory } from '../../src/render/history.ts';
+import { listHistoryRemarks, renderHistory } from '../../src/render/history.ts';
 
 const ENTRY: JournalEntry = {
   id: '1',
@@ -43,6 +43,11 @@ test('a history has a line for each change, and shows role and application of wr
       '3 changes, the newest last.',
     ].join('\n'),
   );
+  expect(listHistoryRemarks(entries).map(({ message }) => message)).toEqual([
+    '+ g, carol, "cle,rk", by jane, ticket\n7',
+    '- g, carol, "cle,rk", by role app (psql)',
+    '- all rules, by role app',
+  ]);
 });
 
 test('a history of several tables names them, and says that there may be older changes', () => {

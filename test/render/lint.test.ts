@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderLint } from '../../src/render/lint.ts';
+import { listLintRemarks, renderLint } from '../../src/render/lint.ts';
 
 const PROBLEM = {
   code: 'ROLE_UNDEFINED',
@@ -8,9 +8,9 @@ const PROBLEM = {
 } as const;
 
 test('a policy without problems is reported in one line', () => {
-  const coverage = { covered: 15, total: 16, uncovered: [['p', 'a', 'b', 'c']] };
+  const coverage = { covered: 1_015, total: 1_016, uncovered: [['p', 'a', 'b', 'c']] };
   expect(renderLint({ ok: true, problems: [], warnings: [], coverage })).toBe(
-    'No problems. 15 of 16 rules decide at least one request.',
+    'No problems. 1,015 of 1,016 rules decide at least one request.',
   );
   const one = { covered: 1, total: 1, uncovered: [] };
   expect(renderLint({ ok: true, problems: [], warnings: [], coverage: one })).toBe(
@@ -29,6 +29,13 @@ test('each problem is a line that begins with its place, and can not change the 
       '2 problems.',
     ].join('\n'),
   );
+});
+
+test('a policy with problems is not said to be covered, nor to have passed', () => {
+  const coverage = { covered: 1, total: 2, uncovered: [['p', 'a', 'b', 'c']] };
+  const report = { ok: false, problems: [PROBLEM], warnings: [], coverage };
+  expect(renderLint(report)).toMatch(/\n\n1 problem\.$/);
+  expect(listLintRemarks(report)).toEqual([{ level: 'error', ...PROBLEM }]);
 });
 
 test('warnings are between the problems and the result', () => {

@@ -74,6 +74,10 @@ describe('what a bootstrap did about earlier versions', () => {
         '  20 more rules',
       ].join('\n'),
     );
+    const many = verification({ left: Array.from({ length: 52 }, (_, n) => ['g', `u${n}`, 'intern']) });
+    expect(renderSummary(bootstrap({ verification: many }), HERE)).toMatch(
+      /g, u49, intern\n {2}2 more rules$/,
+    );
     expect(listVerificationRemarks(found)).toContainEqual({
       level: 'warning',
       code: 'RETIRED_LEFT',
@@ -141,6 +145,14 @@ test('rules that stay away are listed with the reason, and one that vanished is 
   expect(text).toMatch(/p, clerk, invoices, send +│? *somebody removed it; onRevoked: 'keep'/);
   expect(text).toMatch(/g, clerk, viewer +│? *the database has a newer version of the policy/);
   expect(text).not.toContain('not defined');
+});
+
+test('of one revoked rule, all that is unknown is left out', () => {
+  const keptAway: KeptAwayRule[] = [{ rule: ['p', 'a', 'b', 'c'], because: 'revoked', ...UNKNOWN }];
+  const text = renderSummary(bootstrap({ verification: verification({ keptAway }) }), HERE);
+  expect(text).toMatch(
+    /1 defined rule is not stored and stays away:\n {2}rule +why\n {2}p, a, b, c +revoked$/,
+  );
 });
 
 test('the first of many rules that stay away are listed', () => {

@@ -18,7 +18,7 @@ describe('a plan', () => {
   test('is shown as a diff', () => {
     const plan = {
       ...bootstrap({ dryRun: true, changed: true, migrations: [{ name: '0001_casbin', status: 'applied' }] }),
-      takeover: { constraintReplaced: true, duplicatesRemoved: 2 },
+      takeover: { constraintReplaced: true, duplicatesRemoved: 1 },
       seeders: [
         { name: 'rbac', inserted: 1, existing: 2, total: 3, durationMs: 3 },
         { name: 'providers', inserted: 1, existing: 2, total: 3, durationMs: 2 },
@@ -38,7 +38,7 @@ describe('a plan', () => {
       '+ schema auth',
       '+ migration 0001_casbin',
       '~ the unique constraint on (rule) becomes one on (ptype, rule)',
-      '- 2 duplicate rules, the lowest id of each kept',
+      '- 1 duplicate rule, the lowest id of each kept',
       '+ p, viewer, invoices, "read\\u001b[2J"',
       '+ 1 row by providers, beside 2 there',
       `+ public.providers: name = "Mail, Inc.", info = {"a":[1]}, at = null, note = ${'x'.repeat(80)}…`,
@@ -52,7 +52,7 @@ describe('a plan', () => {
         '  + schema auth',
         '  + migration 0001_casbin',
         '  ~ the unique constraint on (rule) becomes one on (ptype, rule)',
-        '  - 2 duplicate rules, the lowest id of each kept',
+        '  - 1 duplicate rule, the lowest id of each kept',
         '  + p, viewer, invoices, "read\\u001b[2J"',
         '  + 1 row by providers, beside 2 there',
         `  + public.providers: name = "Mail, Inc.", info = {"a":[1]}, at = null, note = ${'x'.repeat(80)}…`,
@@ -80,15 +80,19 @@ describe('a plan', () => {
       seeders: [
         { ...seeder, name: 'many', inserted: 70 },
         { ...seeder, name: 'other', inserted: 2 },
+        { ...seeder, name: 'more than it counts', inserted: 1 },
       ],
       rules: [],
       newSchema: null,
-      rows: Array.from({ length: 60 }, (_, id) => ({ seeder: 'many', table: 'a.b', values: { id } })),
+      rows: ['many', 'more than it counts'].flatMap((name) =>
+        Array.from({ length: 60 }, (_, id) => ({ seeder: name, table: 'a.b', values: { id } })),
+      ),
     };
     const text = renderPlan(plan, HERE);
     expect(text).toContain(
       '\n  + a.b: id = 49\n  + 20 more rows by many\n  + 2 rows by other, beside 0 there (not listed)\n',
     );
+    expect(text).toContain('\n  + 10 more rows by more than it counts\n');
     expect(text).not.toContain('id = 50');
   });
 
@@ -131,10 +135,14 @@ describe('a status', () => {
       ok: false,
       failures: [decision()],
       omitted: { failures: 3, drift: 0 },
+      integrity: [
+        { ids: [12], severity: 'failure', rule: ['p', 'f(x'], message: 'It can not be loaded.' },
+        { ids: [13], severity: 'warning', rule: ['p9', 'x'], message: 'Nobody reads it.' },
+      ],
       scope: { kind: 'part', rules: 16 },
     });
     const told = renderStatus({ ...status, verification: failing, isComplete: true }, HERE);
-    expect(told).toContain('decisions    4 failures: casbin-bootstrap verify tells them');
+    expect(told).toContain('decisions    5 failures: casbin-bootstrap verify tells them');
     expect(told).toContain('drift        none, of the part that was read');
     expect(told).toContain('\n\nEverything that is defined is in place.');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { renderSummary } from '../../src/render/summary.ts';
+import { listSummaryRemarks, renderSummary } from '../../src/render/summary.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
@@ -84,6 +84,35 @@ describe('the summary of a bootstrap', () => {
     expect(renderSummary(bootstrap({ dryRun: true }), HERE)).toContain('Nothing to do: everything is');
   });
 
+  test('has no table where there are no seeders', () => {
+    expect(renderSummary(bootstrap({ seeders: [] }), HERE)).toMatch(/in 85 ms\)\.\n\n56 decisions verified/);
+  });
+
+  test('has remarks for what it would do, for an existing table, and for what the engine can not promise', () => {
+    const takeover = { constraintReplaced: true, duplicatesRemoved: 0 };
+    const engine = { name: 'neon', limits: ['Nobody can listen.'] } as const;
+    const told = (dryRun: boolean) =>
+      listSummaryRemarks({ ...FIRST, takeover, engine, dryRun }).map(
+        ({ subject, message }) => `${subject}: ${message}`,
+      );
+    const table =
+      'over the existing rule table:\n  its unique constraint on (rule) is replaced by one on (ptype, rule)';
+    expect(told(true)).toEqual([
+      'migration casbin_0001_rules: would be applied',
+      'migration providers_0001_table: would be applied',
+      `table: Would take ${table}`,
+      'seeder rbac: 16 would be inserted, 0 already there',
+      'seeder providers: 1 would be inserted, 2 already there',
+      'neon: Nobody can listen.',
+      'decisions: 56 verified',
+    ]);
+    expect(told(false).slice(1, 4)).toEqual([
+      'migration providers_0001_table: applied',
+      `table: Took ${table}`,
+      'seeder rbac: 16 inserted, 0 already there',
+    ]);
+  });
+
   test('reports what was done to an existing table', () => {
     const takeover = { constraintReplaced: true, duplicatesRemoved: 1 };
     expect(renderSummary({ ...FIRST, takeover }, HERE)).toContain(
@@ -144,12 +173,14 @@ describe('the summary of a bootstrap', () => {
   test('shows warnings about stored rules, which are no failures', () => {
     const integrity = [
       { ids: [7], severity: 'warning', rule: ['p9', 'x'], message: 'No model section p9.' },
+      { ids: [8], severity: 'failure', rule: ['p', 'f(x'], message: 'It can not be loaded.' },
     ] as const;
     const summary = renderSummary(bootstrap({ verification: verification({ integrity }) }), HERE);
 
     expect(summary).toContain('1 warning about stored rules:\n');
     expect(summary).toMatch(/^ +7 {2}p9, x {2}No model section p9\.$/m);
-    expect(summary).toContain('56 decisions verified');
+    expect(summary).toContain('1 problem with stored rules:\n');
+    expect(summary.split('It can not be loaded.')).toHaveLength(2);
   });
 
   test('does not call a failed verification verified', () => {

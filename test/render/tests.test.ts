@@ -27,6 +27,38 @@ describe('the result of tests', () => {
     );
   });
 
+  test('has the error of a request that Casbin can not decide, and shows control characters', async () => {
+    const { report } = await testText(TESTS, { subject: 'bob' });
+    const tests = report.tests.map((one) => ({
+      ...one,
+      ...{ ok: false, name: 'a\u009b', at: 'b\u009b:1:1', explanation: null, error: 'no\u009bthing' },
+    }));
+    const warnings = [{ code: 'NAME_MISSPELT', at: 'c\u009b', message: 'Who?' }] as const;
+    const told = renderTests({ ...report, tests, warnings });
+    expect(told).toContain(
+      "b\\u009b:1:1: a\\u009b: bob, invoices, read must be allowed\n  Casbin can't decide it: no\\u009bthing",
+    );
+    expect(told).toContain('\n\nc\\u009b: warning: Who?\n\n2 requests of 2 not decided as expected');
+    expect(told).not.toContain('\u009b');
+    expect(listTestRemarks({ ...report, tests })[0]).toMatchObject({
+      level: 'error',
+      message: 'no\u009bthing',
+    });
+  });
+
+  test('lists the first of many rules with the number of their requests, where that is asked for', async () => {
+    const { report } = await testText(TESTS);
+    const rules = Array.from({ length: 1_202 }, (_, n) => {
+      return { rule: ['p', `role${n}`, 'x', 'y'], at: `policy.yaml:${n}`, requests: n * 10 };
+    });
+    const coverage = { covered: 1_201, total: 1_202, rules };
+    const told = renderTests({ ...report, coverage }, { coverage: true });
+    expect(told).toMatch(/\n {5}1,990 {2}p, role199, x, y {2}policy\.yaml:199\n {2}… and 1,002 more\n/);
+    expect(told).not.toContain('role200');
+    expect(told).toMatch(/1,201 of 1,202 rules tested \(99 %\)\.$/);
+    expect(renderTests({ ...report, coverage })).not.toContain('role1,');
+  });
+
   test('is JUnit', async () => {
     const { path, report } = await testText(
       TESTS.replace('bob, invoices, read', '"bo\\u0001b", invoices, read'),

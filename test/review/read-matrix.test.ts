@@ -172,6 +172,20 @@ describe('a matrix', () => {
     expect(listMatrixRemarks(matrix)).toMatchObject([{ subject: `"${subject}"`, message: '"b,c\u009b"' }]);
   });
 
+  test('fits into the width, of which a Chinese character takes two columns and an escaped one six', () => {
+    const countTables = (subjects: string[], act: string, token = 'act') => {
+      const matrix = { tokens: [token], subjects, permissions: [[act]], allowed: [], isOpen: false };
+      return renderMatrix(matrix, 30).split('\n\n').length - 1;
+    };
+    expect(countTables(['审计员', '管理员', '员工'], '读取')).toBe(1);
+    expect(countTables(['审计员', '管理员', '员工a'], '读取')).toBe(2);
+    expect(countTables(['审计员', '管理员', '员工'], '读取a')).toBe(2);
+    expect(countTables(['a', 'bbb\u202e'], 'twelve chars')).toBe(1);
+    expect(countTables(['a', 'bbbb\u202e'], 'twelve chars')).toBe(2);
+    expect(countTables(['a', 'bbbbbbbbb'], 'read', 'twelve chars')).toBe(1);
+    expect(countTables(['a', 'bbbbbbbbbb'], 'read', 'twelve chars')).toBe(2);
+  });
+
   test('has in each of several tables what its subjects may do, and in the first what nobody may', () => {
     const matrix: PolicyMatrix = {
       tokens: ['act'],

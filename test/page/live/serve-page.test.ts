@@ -46,6 +46,21 @@ describe('a page that is served', () => {
     expect((await get(server)).body).toContain('p, viewer, journal, read');
   });
 
+  test('is created again when only the version of the policy has changed, also for a role that may not read it', async () => {
+    const policy = { ...INVOICES, version: 1 };
+    const { database, pool, server } = await openServer({ policy });
+    expect((await get(server)).body).not.toContain('the database was bootstrapped with it');
+    await bootstrapDatabase(pool, { ...OPTIONS, policy });
+    expect((await get(server)).body).toContain(
+      'Version 1 of the definition; the database was bootstrapped with it',
+    );
+
+    const role = await database.createRole();
+    await pool.query(`grant select on casbin to ${role.name}`);
+    const other = await serve(database.pool({ connectionString: role.url }), OPTIONS);
+    expect(await get(other)).toMatchObject({ status: 200 });
+  });
+
   test('of a definition is created again when its files have changed, and the problems of these are shown', async () => {
     const folder = await createFolder();
     const [policy, model] = [join(folder, 'policy.yaml'), join(folder, 'model.conf')];
@@ -285,7 +300,7 @@ async function openServer(options: ServePageOptions = {}, max = 1) {
   // A single connection serves pages and looks.
   const served = database.pool({ max });
   const server = await serve(served, { ...OPTIONS, ...options });
-  return { pool: database.pool(), served, server };
+  return { database, pool: database.pool(), served, server };
 }
 
 async function serve(pool: pg.Pool | null, options: ServePageOptions): Promise<PageServer> {

@@ -96,11 +96,15 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       const db = context.db.withPlugin(OWN_QUERIES);
       const target = await requireTarget(db, name, table, key, [...allColumns]);
       const into = { ...target, table, key };
-      const { inserted, absent } = await insertOrExplain(db, target, rows, (some) =>
-        insertUntilThere(db, into, some, (done) => {
+      const { inserted, uncertain } = await insertOrExplain(db, target, rows, (some) =>
+        insertBatches(db, into, some, (done) => {
           if (some === rows) context.progress(done, rows.length);
         }),
       );
+      const absent = new Set<Row>();
+      for (const batch of inBatches(uncertain)) {
+        for (const row of await findAbsent(db, into, batch)) absent.add(row);
+      }
       if (absent.size > 0) throw refuseAbsent(target, rows, absent);
       const given = target.columns.filter(({ name }) => allColumns.has(name));
       for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
@@ -114,47 +118,15 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
   return seeder;
 }
 
-type SeededTable = Target & Pick<TargetTable, 'hasTriggers' | 'refersToItself'>;
-
-/** How often rows are inserted again that somebody else has deleted meanwhile. */
-const RETRIES = 3;
-
-/** Inserts rows; `absent` are those whose key is not in the table even then. */
-async function insertUntilThere(
-  db: AnyTransaction,
-  into: SeededTable,
-  rows: readonly Row[],
-  report: (done: number) => void,
-): Promise<{ readonly inserted: ReadonlySet<Row>; readonly absent: ReadonlySet<Row> }> {
-  const { inserted, uncertain } = await insertBatches(db, into, rows, report);
-  let absent = await findAllAbsent(db, into, uncertain);
-  // Nobody else can delete rows that were inserted just now.
-  for (let retry = 0; retry < RETRIES && absent.length > 0; retry++) {
-    if (absent.some((row) => inserted.has(row))) break;
-    const again = await insertBatches(db, into, absent, () => {});
-    for (const row of again.inserted) inserted.add(row);
-    absent = await findAllAbsent(db, into, again.uncertain);
-  }
-  return { inserted, absent: new Set(absent) };
-}
-
-async function findAllAbsent(db: AnyTransaction, into: Target, rows: readonly Row[]): Promise<Row[]> {
-  const absent: Row[] = [];
-  for (const batch of inBatches(rows)) {
-    for (const row of await findAbsent(db, into, batch)) absent.push(row);
-  }
-  return absent;
-}
-
 interface InsertedBatches {
-  readonly inserted: Set<Row>;
+  readonly inserted: ReadonlySet<Row>;
   /** Rows that may not be in the table now: a trigger may leave a row out, or change its key. */
   readonly uncertain: readonly Row[];
 }
 
 async function insertBatches(
   db: AnyTransaction,
-  into: SeededTable,
+  into: Target & Pick<TargetTable, 'hasTriggers' | 'refersToItself'>,
   rows: readonly Row[],
   report: (done: number) => void,
 ): Promise<InsertedBatches> {

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { untilWaiting } from '../tables/rule-table.fixture.ts';
 
 const database = useDatabase();
 
@@ -56,24 +55,6 @@ test('of rows that are there in part, the missing ones are inserted and logged i
     ['3', 4],
     ['1', 5],
   ]);
-});
-
-test('a row that somebody else deletes meanwhile is inserted again', async () => {
-  await makeTable(`
-    create table shared (key int primary key, n serial);
-    insert into shared values (1);
-    create function wait_for_others() returns trigger language plpgsql as
-      'begin perform pg_advisory_xact_lock(7); return new; end';
-    create trigger waiting before insert on shared for each row execute function wait_for_others();
-  `);
-  const other = await database.pool().connect();
-  await other.query('begin; select pg_advisory_xact_lock(7)');
-  const seeding = seed('shared', [{ key: 1 }, { key: 2 }]);
-  await untilWaiting(database.pool(), 1);
-  await other.query('delete from shared; commit');
-  other.release();
-
-  expect(await seeding).toEqual({ inserted: 2, existing: 0, logged: [1, 2] });
 });
 
 describe('a key is found again by what it was given as, where the column changes it', () => {

@@ -9,7 +9,8 @@ import { MovedEnforcer } from './moved-enforcer.ts';
 export interface LiveWatcher extends Watcher, WatcherEx, Disposable {
   /**
    * Sets the function that is called after each change by others that the live enforcer has applied. If it returns a
-   * promise, the next call waits for it. Casbin's `setWatcher` sets the enforcer's `loadPolicy`.
+   * promise, the next call waits for it. Casbin's `setWatcher` sets the enforcer's `loadPolicy`. A function that writes
+   * by `updatePolicy`, or removes by a filter, is called for that again: Casbin does not say what these change.
    */
   setUpdateCallback(callback: (change: PolicyChange) => void | Promise<void>): void;
   /** Ends the calls. It does not close the live enforcer. */
@@ -33,6 +34,9 @@ export function createWatcher(live: LiveEnforcer): LiveWatcher {
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'live', message }]);
 }
 
+/** Whose callback it is that writes. One for all watchers: each such storage makes every promise slower. */
+const IN_CALLBACK = new AsyncLocalStorage<WatcherOfChanges>();
+
 class WatcherOfChanges implements LiveWatcher {
   readonly #live: MovedEnforcer;
   readonly #stop: () => void;
@@ -46,8 +50,6 @@ class WatcherOfChanges implements LiveWatcher {
   #calling: Promise<void> = Promise.resolve();
   #waiting: PolicyChange | null = null;
   #isInCall = false;
-  /** Tells what the callback itself writes from what is written meanwhile. */
-  readonly #inCallback = new AsyncLocalStorage<true>();
   #isClosed = false;
 
   constructor(live: MovedEnforcer) {
@@ -89,7 +91,7 @@ class WatcherOfChanges implements LiveWatcher {
       if (this.#isClosed) return;
       this.#isInCall = true;
       try {
-        await this.#inCallback.run(true, () => this.#callback(due));
+        await IN_CALLBACK.run(this, () => this.#callback(due));
       } catch (error) {
         this.#live.report(error);
       } finally {
@@ -101,7 +103,7 @@ class WatcherOfChanges implements LiveWatcher {
   /** Keeps a change of the enforcer's own until the live enforcer has it too. */
   async #wrote(ptype: string, rules: readonly string[][], isAdded: boolean): Promise<void> {
     // The call may have read the policy before this change. What it writes itself must not cause calls without end.
-    if (this.#isInCall && !this.#inCallback.getStore()) this.#callBack(EVERYTHING);
+    if (this.#isInCall && IN_CALLBACK.getStore() !== this) this.#callBack(EVERYTHING);
     const own = rules.map((values): Rule => ({ ptype, values }));
     for (const rule of own) {
       const key = ruleKey(rule);
@@ -128,11 +130,11 @@ class WatcherOfChanges implements LiveWatcher {
     return later.length === 0 && this.#live.holds(rule) !== isAdded;
   }
 
-  /** Casbin does not wait for the methods below, so they must not reject. The live enforcer reports the error. */
-  async #catchUp(): Promise<boolean> {
+  /** Casbin waits for few of the methods below, so they must not reject. The live enforcer reports the error. */
+  async #catchUp(look = () => this.#live.lookNow()): Promise<boolean> {
     while (!this.#isClosed && this.#live.state.status !== 'closed') {
       try {
-        await this.#live.lookNow();
+        await look();
         return true;
       } catch {
         // The live enforcer connects again by itself, after a pause.
@@ -166,8 +168,9 @@ class WatcherOfChanges implements LiveWatcher {
     await this.#catchUp();
   }
 
+  /** Casbin waits for this one, so it keeps the process alive. */
   updateForSavePolicy(_model: Model): Promise<boolean> {
-    return this.#catchUp();
+    return this.#catchUp(() => this.#live.caughtUp());
   }
 }
 

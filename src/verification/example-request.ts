@@ -19,7 +19,8 @@ const TRIED_OF_LINK = 3;
  * requests follow: they can be written under `samples`. A link between roles decides a request for the one by a rule of
  * the other.
  *
- * @param most how many requests are tried, those for rules of `p` first; decisions on many patterns take long
+ * @param most how many requests are tried, and rules that have none, those of `p` first; decisions on many patterns
+ * take long
  */
 export async function* findExamples(
   model: Model,
@@ -38,7 +39,9 @@ export async function* findExamples(
   const found = new Set<string>();
   let tried = 0;
   for (const rule of [...permissions, ...links]) {
-    for (const { request, by } of rule.ptype === 'p' ? requestsFor(rule.values) : inheritedBy(rule)) {
+    const candidates = rule.ptype === 'p' ? requestsFor(rule.values) : inheritedBy(rule);
+    if (candidates.length === 0 && ++tried > most) return;
+    for (const { request, by } of candidates) {
       if (++tried > most) return;
       const answer = await decide(request);
       if (answer.rule.length === 0 || answer.rule.some((value, at) => value !== by[at])) continue;

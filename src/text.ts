@@ -62,7 +62,7 @@ export function shorten(text: string, length = REASON_LENGTH): string {
 /**
  * Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks; and
  * characters without a shape, which make two names look the same. Not joiners and selectors of a variant, which some
- * scripts and emojis need.
+ * scripts and emojis need; but tags, of which flags of regions are made.
  */
 export function escapeControls(text: string): string {
   return text.replace(

@@ -56,8 +56,8 @@ function measure(portion: readonly string[][]): number[] {
 /** How many columns of a terminal a text takes in a table. */
 export function measureText(text: string): number {
   const shown = escapeControls(text);
-  // Of ASCII, each character takes one; to ask cli-table3 takes longer.
-  return /^[ -~]*$/.test(shown) ? shown.length : (measure([[shown]])[0] ?? 0) - PADDING;
+  // Of these, each character takes one; to ask cli-table3 takes longer.
+  return /^[ -~\u00A1-\u024F]*$/.test(shown) ? shown.length : (measure([[shown]])[0] ?? 0) - PADDING;
 }
 
 function layOut(portion: readonly string[][], options: Table.TableConstructorOptions): string {

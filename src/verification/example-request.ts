@@ -29,6 +29,8 @@ export async function* findExamples(
   configureEnforcer: ConfigureEnforcer | undefined,
   most: number,
 ): AsyncGenerator<Request, undefined> {
+  // Then the matcher need not be one that Casbin can parse.
+  if (undecided.length === 0) return;
   const ofSubjects = subjectLinks(model);
   const permissions = undecided.filter(({ ptype }) => ptype === 'p');
   const links = undecided.filter(({ ptype }) => ofSubjects.includes(ptype));

@@ -209,15 +209,12 @@ describe('a project with a database', () => {
     });
   });
 
-  test('gets samples that its patterns match, so that a bootstrap verifies them', async () => {
-    const pool = (await createDatabase()).pool();
+  describe('with rules that hold patterns', () => {
     const text = readFileSync(defaultModelPath, 'utf8').replace(
       /^m = .*$/m,
       'm = g(r.sub, p.sub) && keyMatch2(r.obj, p.obj) && regexMatch(r.act, p.act)',
     );
-    const { folder } = await createProject(undefined, { 'model.conf': text });
-    const options = { model: join(folder, 'model.conf'), seeders: [] };
-    const rules = [
+    const some = [
       ['p', 'clerk', '/invoices/:id', '(GET)|(PUT)'],
       ['p', 'clerk', '/invoices/:number', 'GET'],
       ['p', 'boss', '/reports/*', '.*'],
@@ -225,32 +222,45 @@ describe('a project with a database', () => {
       ['g', 'boss', 'deputy'],
       ['g', 'deputy', 'clerk'],
     ];
-    await bootstrapDatabase(pool, { ...options, policy: definePolicy({ rules }) });
-    const { notes } = await initProject(folder, pool);
 
-    expect((await loadPolicyFile(join(folder, 'policy.yaml'))).samples).toEqual([
-      ['clerk', '/invoices/1', 'GET'],
-      ['boss', '/reports/1', '1'],
-      ['boss', '/invoices/1', 'GET'],
-      ['deputy', '/invoices/1', 'GET'],
-    ]);
-    expect(notes).toContainEqual(expect.stringMatching(/^The requests under samples were made/));
-    const report = await bootstrapDatabase(pool, { ...options, policy: join(folder, 'policy.yaml') });
-    expect(report).toMatchObject({ changed: false, verification: { checks: 4, allowed: 4 } });
+    /** A project with such a model, and the database that it had these rules from. */
+    async function withPatterns(rules: string[][], files: Record<string, string> = {}) {
+      const pool = (await createDatabase()).pool();
+      const project = await createProject(undefined, { 'model.conf': text, ...files });
+      const options = { model: join(project.folder, 'model.conf'), seeders: [] };
+      await bootstrapDatabase(pool, { ...options, policy: definePolicy({ rules }) });
+      return { pool, options, folder: project.folder, policy: join(project.folder, 'policy.yaml') };
+    }
 
-    const kept = await createProject(undefined, { 'model.conf': text, 'policy.yaml': 'mine' });
-    const ofKept = await initProject(kept.folder, pool);
-    expect(ofKept.notes.join()).not.toContain('samples');
-    const asCsv = await createProject(undefined, { 'model.conf': text });
-    const ofCsv = await initProject(asCsv.folder, pool, { form: 'csv' });
-    expect(ofCsv.notes.join()).not.toContain('samples');
+    test('gets samples that the patterns match, so that a bootstrap verifies them', async () => {
+      const { pool, options, folder, policy } = await withPatterns(some);
+      const { notes } = await initProject(folder, pool);
+      expect((await loadPolicyFile(policy)).samples).toEqual([
+        ['clerk', '/invoices/1', 'GET'],
+        ['boss', '/reports/1', '1'],
+        ['boss', '/invoices/1', 'GET'],
+        ['deputy', '/invoices/1', 'GET'],
+      ]);
+      expect(notes).toContainEqual(expect.stringMatching(/^The requests under samples were made/));
+      const report = await bootstrapDatabase(pool, { ...options, policy });
+      expect(report).toMatchObject({ changed: false, verification: { checks: 4, allowed: 4 } });
+    });
 
-    const many = Array.from({ length: 1_994 }, (_, n) => ['p', 'clerk', `/invoices/:id/lines/${n}`, 'GET']);
-    await bootstrapDatabase(pool, { ...options, policy: definePolicy({ rules: many }) });
-    const ofMany = await createProject(undefined, { 'model.conf': text });
-    await initProject(ofMany.folder, pool);
-    const { samples } = await loadPolicyFile(join(ofMany.folder, 'policy.yaml'));
-    expect(samples).toHaveLength(48); // of 50 requests, as time is limited; the two for one of the rules are decided by another
+    test.each<[string, 'yaml' | 'csv', Record<string, string>]>([
+      ['in CSV, which has none', 'csv', {}],
+      ['where it keeps its own policy', 'yaml', { 'policy.yaml': 'mine' }],
+    ])('is told of no samples %s', async (_, form, files) => {
+      const { pool, folder } = await withPatterns(some, files);
+      const { notes } = await initProject(folder, pool, { form });
+      expect(notes.join()).not.toContain('samples');
+    });
+
+    test('gets samples for the first of very many rules, as time is limited', async () => {
+      const many = Array.from({ length: 2_000 }, (_, n) => ['p', 'clerk', `/invoices/:id/lines/${n}`, 'GET']);
+      const { pool, folder, policy } = await withPatterns(many);
+      await initProject(folder, pool);
+      expect((await loadPolicyFile(policy)).samples).toHaveLength(50);
+    });
   });
 
   test.each([

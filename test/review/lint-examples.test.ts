@@ -1,8 +1,9 @@
 import { type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, lintPolicy } from '../../src/index.ts';
+import { findExamples } from '../../src/verification/example-request.ts';
 import { modelText } from '../casbin/models.fixture.ts';
-import { rule } from '../verification/verify.fixture.ts';
+import { rule, rulesOf } from '../verification/verify.fixture.ts';
 
 /** The matchers of this model, without the subject. */
 function modelOf(matcher: string, parts: Parameters<typeof modelText>[0] = {}) {
@@ -95,6 +96,20 @@ describe('a link that decides nothing', () => {
     const policy = { rules: [...of, ['g', 'clerk', 'viewer', 'acme']], samples: known };
     expect(await examplesOf({ model, policy })).toEqual(['["clerk", "acme", "/1", "GET"].']);
   });
+});
+
+test('links without a request count among what is tried, because each looks at all rules', async () => {
+  const links = rulesOf(Array.from({ length: 1_000 }, (_, n) => `g, user ${n}, nobody`));
+  let looks = 0;
+  const rules = new Proxy(links, {
+    get(target, key) {
+      if (key === 'filter') looks += 1;
+      return Reflect.get(target, key);
+    },
+  });
+  expect(await findExamples(PATHS, rules, links, undefined, 6).next()).toEqual({ done: true });
+  expect(looks).toBeGreaterThan(0);
+  expect(looks).toBeLessThan(20);
 });
 
 test('a rule that is evaluated has no example', async () => {

@@ -8,7 +8,7 @@ import pg from 'pg';
 const CHANNEL = 'casbin';
 
 /**
- * Loads the policy, and again whenever somebody tells of a change. Ask for `enforcer` at each request.
+ * Loads the policy, and again whenever somebody announces a change. Ask for `enforcer` at each request.
  *
  * `connectionString` is for the connection that listens: to the server itself, as a pooler in transaction mode does
  * not pass notifications on. `options` are those of the bootstrap.

@@ -1,5 +1,5 @@
 // Starts once, in a process that has not done so before, and prints how long that took. The first argument is the URL
-// of a database where nothing is missing; the second one, if given, is what to send by hand in place of a start.
+// of a database where nothing is missing; the second one, if given, is what to send by hand instead of a start.
 import { bootstrapDatabase } from 'casbin-bootstrap';
 import pg from 'pg';
 import { replay } from '../peers/replay.js';

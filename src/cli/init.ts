@@ -70,7 +70,7 @@ function isAddition({ path }: ProjectChange): boolean {
 async function ask(change: ProjectChange): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  // The terminal gets Ctrl+C in place of the process.
+  // The terminal gets Ctrl+C instead of the process.
   terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     // Ctrl+D gives no answer.

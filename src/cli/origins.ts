@@ -5,7 +5,7 @@ import { pathOf } from '../policy/place.ts';
 import { readPlace } from '../render/remark.ts';
 import { readPolicyArgument } from './config-file.ts';
 
-/** Something that is told with its place, such as a problem or a remark. */
+/** Something that is reported with its place, such as a problem or a remark. */
 interface Placed {
   readonly at: string | null;
   readonly message: string;

@@ -37,7 +37,7 @@ export class TransactionAborted extends Error {}
 export class TransactionOver extends Error {
   constructor() {
     super(
-      'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all in place of forEach.',
+      'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all instead of forEach.',
     );
   }
 }

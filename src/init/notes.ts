@@ -21,7 +21,7 @@ export interface PreparedProject {
   readonly starterFits: boolean;
   /** Whether the configuration was created. */
   readonly isConfigNew: boolean;
-  /** The configuration that is used in place of a new one; null if there is none. */
+  /** The configuration that is used instead of a new one; null if there is none. */
   readonly otherConfig: string | null;
   /** Whether the rule table is the application's own, or has a schema of its own. */
   readonly isTableApart: boolean;

@@ -17,7 +17,7 @@ export interface FollowerOptions {
   readonly connectTimeoutMs: number;
   /** Looks at the database. An error is reported, and the next look has another connection. */
   look(client: ClientLike): Promise<void>;
-  /** Called in place of a look where nobody can have changed anything since the last one. */
+  /** Called instead of a look where nobody can have changed anything since the last one. */
   confirm(): void;
   onError(error: Error): void;
 }

@@ -36,7 +36,7 @@ export async function recordMigration(
   try {
     return await recordStatements((db) => migration.up(db), recording);
   } catch (cause) {
-    const message = `Migration "${name}" can't be written as SQL, because it fails without a database: ${reasonOf(cause)}. Make it independent of what a query returns, or run a bootstrap in place of the script.`;
+    const message = `Migration "${name}" can't be written as SQL, because it fails without a database: ${reasonOf(cause)}. Make it independent of what a query returns, or run a bootstrap instead of the script.`;
     throw new MigrationError('MIGRATION_FAILED', name, message, { cause });
   }
 }

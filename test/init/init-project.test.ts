@@ -236,7 +236,7 @@ describe('a project without a database', () => {
     expect(notes.join('\n')).not.toContain('does not fit');
   });
 
-  test('gets no model in place of one that is an object, and a policy that fits it', async () => {
+  test('gets no model instead of one that is an object, and a policy that fits it', async () => {
     const { folder, read } = await createProject();
     const text = readFileSync(domainsModelPath, 'utf8').replace(
       'r.act ==',

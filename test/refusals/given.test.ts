@@ -143,7 +143,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['bootstrapped', () => bootstrapDatabase(UNUSED as never, { policy: URL_TEXT })],
   ['a model', () => bootstrapDatabase(UNUSED as never, { policy: { rules: RULES }, model: URL_TEXT })],
 ])(
-  'a connection string in place of a policy or a model is not looked for as a file, and not shown: %s',
+  'a connection string instead of a policy or a model is not looked for as a file, and not shown: %s',
   async (_, run) => {
     const error = await failureOf(run);
     expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: expect.any(String) }] });

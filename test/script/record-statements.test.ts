@@ -126,7 +126,7 @@ describe('the SQL of a seeder with migrations of its own', () => {
     await expect(writeBootstrapSql(options)).rejects.toMatchObject({
       code: 'MIGRATION_FAILED',
       migration: 'units_0001',
-      message: `Migration "units_0001" can't be written as SQL, because it fails without a database: units has no maximum. Make it independent of what a query returns, or run a bootstrap in place of the script.`,
+      message: `Migration "units_0001" can't be written as SQL, because it fails without a database: units has no maximum. Make it independent of what a query returns, or run a bootstrap instead of the script.`,
     });
   });
 });

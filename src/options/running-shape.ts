@@ -7,6 +7,7 @@ import {
   enforcerEntries,
   flag,
   identifierName,
+  isOption,
   milliseconds,
   name,
   optionalBy,
@@ -59,6 +60,7 @@ const assignments = v.optional(
 const policyChanges = fields(
   { grant: rules, revoke: rules, assign: assignments, unassign: assignments },
   'must be an object with grant, revoke, assign and unassign',
+  (key) => (isOption(key) ? 'It belongs in the options, after the changes.' : null),
 );
 
 const changeOptions = v.pipe(

@@ -211,6 +211,10 @@ const known = Object.fromEntries(
   ].map((name) => [name, v.optional(v.any())]),
 );
 
+export function isOption(name: string): boolean {
+  return Object.hasOwn(known, name);
+}
+
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
 export function optionsOf(own: v.ObjectEntries) {
   const entries = { ...known, ...own };

@@ -41,7 +41,8 @@ const wrongLive: Wrong[] = [
 
 const wrongChanges: Wrong[] = [
   [[], 'changes', /^must be an object with grant, revoke, assign and unassign/],
-  [{ give: [] }, 'give', /^there is no such option/],
+  [{ give: [] }, 'give', /^there is no such option\. Known are grant,/],
+  [{ actor: 'root' }, 'actor', /^there is no such option\. It belongs in the options, after the changes\.$/],
   ...['grant', 'revoke'].flatMap((list): Wrong[] => [
     [{ [list]: 'a' }, list, /^must be a list of rules/],
     [{ [list]: ['a'] }, `${list}[0]`, LIST],

@@ -7,7 +7,7 @@ import { LOCK_TABLE } from '../database/lock-row.ts';
 import { LONGEST_TIMER_MS } from '../database/session.ts';
 import type { Problem } from '../errors.ts';
 import { APPLICATION_LIST, isMigrationSettings, PACKAGE_LIST } from '../migrator/migration.ts';
-import { definitionShape } from '../policy/definition-shape.ts';
+import { definitionShape, PARTS } from '../policy/definition-shape.ts';
 import { AS_TOLD, dictionary, fields, findMisshapen } from '../policy/issues.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
@@ -221,7 +221,7 @@ export function optionsOf(own: v.ObjectEntries) {
   return v.lazy((input) => {
     if (isSource(input)) return notOptions;
     return v.pipe(
-      fields(entries, 'must be an object of options'),
+      fields(entries, 'must be an object of options', explainPart),
       v.rawCheck(({ addIssue }) => {
         const given = Object(input);
         for (const key of Object.keys(entries)) {
@@ -236,6 +236,13 @@ export function optionsOf(own: v.ObjectEntries) {
       }),
     );
   });
+}
+
+/** Somebody may have given a policy instead of options that hold it. */
+function explainPart(key: string): string | null {
+  return PARTS.includes(key)
+    ? 'It belongs in a policy: give { policy }, an object that holds the policy.'
+    : null;
 }
 
 const notOptions = v.pipe(

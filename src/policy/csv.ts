@@ -1,8 +1,8 @@
 import { BasicCsvParser, BracketAwareCsvParser, newModel, PolicyLoader } from 'casbin';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { kindOf, reasonOf } from '../text.ts';
+import { reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
-import type { PolicyDefinition } from './definition.ts';
+import { type PolicyDefinition, requireDefinition } from './definition.ts';
 import { type Parsed, recordPlaces, syntaxProblem } from './place.ts';
 import { formatRule, formatText, type Rule, ruleKey, toLine } from './rule.ts';
 
@@ -66,8 +66,7 @@ export function policyToCsv(definition: PolicyDefinition): string {
 
 /** Checks without the schema of a definition, so that writing CSV does not load valibot. */
 function compileGiven(definition: PolicyDefinition): DefinedRule[] {
-  const message = explainNoDefinition(definition);
-  if (message !== null) throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
+  requireDefinition(definition);
   try {
     const rules = compilePolicy(definition);
     const misfit = rules.find(({ ptype, values }) => ptype === '' || ![ptype, ...values].every(isText));
@@ -84,17 +83,6 @@ function compileGiven(definition: PolicyDefinition): DefinedRule[] {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string';
-}
-
-function explainNoDefinition(given: unknown): string | null {
-  if (typeof given === 'string') {
-    return 'must be a policy definition, not the path of one. Load it: await loadPolicyFile(path).';
-  }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    return `must be a policy definition: an object with roles and rules (it is ${kindOf(given)}).`;
-  }
-  if ('then' in given) return 'must be a policy definition, not the promise of one. Await it.';
-  return null;
 }
 
 /**

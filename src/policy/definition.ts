@@ -1,3 +1,6 @@
+import { InvalidOptionsError } from '../errors.ts';
+import { kindOf } from '../text.ts';
+
 /** One role: the roles it inherits from, and what it may do, by resource. */
 export interface RoleDefinition<
   Role extends string = string,
@@ -243,4 +246,26 @@ export function permissionNames({ roles, domains, rules }: PolicyDefinition) {
     resource: new Set(permissions.map(([resource]) => resource)),
     action: new Set(permissions.flatMap(([, actions = []]) => actions)),
   };
+}
+
+/**
+ * Refuses what is no definition at all, such as the path of one. It does not look into a definition.
+ *
+ * @throws InvalidOptionsError
+ */
+export function requireDefinition(given: unknown): void {
+  const message = explainNoDefinition(given);
+  if (message !== null) throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
+}
+
+function explainNoDefinition(given: unknown): string | null {
+  if (typeof given === 'string') {
+    return 'must be a policy definition, not the path of one. Load it: await loadPolicyFile(path).';
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    return `must be a policy definition: an object with roles and rules (it is ${kindOf(given)}).`;
+  }
+  if ('connect' in given) return 'must be a policy definition, not a pool. Read it: await pullPolicy(pool).';
+  if ('then' in given) return 'must be a policy definition, not the promise of one. Await it.';
+  return null;
 }

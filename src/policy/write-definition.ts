@@ -1,5 +1,5 @@
 import { addTo, getOrAdd } from '../collections.ts';
-import type { PolicyDefinition, RoleDefinition } from './definition.ts';
+import { type PolicyDefinition, type RoleDefinition, requireDefinition } from './definition.ts';
 import { type Rule, toLine } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
@@ -59,8 +59,13 @@ function toRole({ inherits, permissions }: RoleParts): RoleDefinition {
   };
 }
 
-/** Writes a definition as YAML that `loadPolicyFile` reads back as it is. Lists of texts take one line each. */
+/**
+ * Writes a definition as YAML that `loadPolicyFile` reads back as it is. Lists of texts take one line each.
+ *
+ * @throws InvalidOptionsError for a value that is not a definition
+ */
 export async function policyToYaml(definition: PolicyDefinition): Promise<string> {
+  requireDefinition(definition);
   const { Document, isScalar, visit } = await import('yaml');
   const document = new Document(definition, { aliasDuplicateObjects: false });
   visit(document, {
@@ -75,8 +80,13 @@ export async function policyToYaml(definition: PolicyDefinition): Promise<string
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
-/** Writes a definition as a TypeScript module that exports it as `policy`, made by `definePolicy`. */
+/**
+ * Writes a definition as a TypeScript module that exports it as `policy`, made by `definePolicy`.
+ *
+ * @throws InvalidOptionsError for a value that is not a definition
+ */
 export function policyToTypeScript(definition: PolicyDefinition): string {
+  requireDefinition(definition);
   return `import { definePolicy } from 'casbin-bootstrap';\n\nexport const policy = definePolicy(${print(definition, '')});\n`;
 }
 

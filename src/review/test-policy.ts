@@ -123,6 +123,7 @@ export async function testPolicy(
 ): Promise<PolicyTestReport> {
   const started = performance.now();
   requirePercentage(required.coverage);
+  requirePaths(files);
   const { model, definition, groups } = await readTests(files, options, filter);
   const { configureEnforcer } = options;
   const defined = new RuleSet(compilePolicy(definition));
@@ -142,6 +143,12 @@ export async function testPolicy(
   const problems = findUncovered(placed, coverage, required);
   const ok = tests.every((test) => test.ok) && problems.length === 0;
   return { ok, tests, warnings, coverage, problems, durationMs: performance.now() - started };
+}
+
+function requirePaths(files: unknown): void {
+  if (Array.isArray(files) && files.every((file) => typeof file === 'string')) return;
+  const message = 'must be a list of paths; [] for the requests of the policy alone.';
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'files', message }]);
 }
 
 /** A group, and whether it is from a file: the names in a policy's own requests are checked with the policy. */

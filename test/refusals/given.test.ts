@@ -16,12 +16,15 @@ import {
   loadPolicyFile,
   planBootstrap,
   policyToCsv,
+  policyToTypeScript,
+  policyToYaml,
   providerSeeder,
   pruneJournal,
   pullPolicy,
   readJournal,
   readStatus,
   rowSeeder,
+  testPolicy,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createTestDatabase } from '../../src/testing/index.ts';
@@ -199,22 +202,57 @@ test.each([undefined, null, 5, [], new URL('file:///policy.yaml')])(
   },
 );
 
-test.each<[unknown, string]>([
+const NOT_DEFINITIONS: [unknown, string][] = [
   [undefined, 'an object with roles and rules (it is missing)'],
   [null, '(it is null)'],
   [5, '(it is a number)'],
   [[['p', 'a', 'b', 'c']], '(it is a list)'],
   ['policy.yaml', 'not the path of one. Load it: await loadPolicyFile(path).'],
   [Promise.resolve({}), 'not the promise of one. Await it.'],
+  [new pg.Pool(), 'not a pool. Read it: await pullPolicy(pool).'],
+];
+
+describe.each<[string, (definition: never) => unknown]>([
+  ['policyToCsv', policyToCsv],
+  ['policyToYaml', policyToYaml],
+  ['policyToTypeScript', policyToTypeScript],
+])('%s', (_, write) => {
+  test.each(NOT_DEFINITIONS)('of %o says what it needs', async (given, message) => {
+    const error = await refusal(write, given);
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: 'policy' }] });
+    expect(error.message).toContain(message);
+  });
+});
+
+test.each<[unknown, string]>([
   [{ roles: { admin: null } }, 'bootstrapDatabase says which'],
   [{ rules: 5 }, 'bootstrapDatabase says which'],
   [{ rules: [['p', 5, 'b', 'c']] }, 'policy.rules[0]: must hold strings only'],
   [{ rules: [[null, 'a']] }, 'policy.rules[0]: must hold strings only'],
   [{ rules: [['', 'a']] }, 'policy.rules[0]: must hold strings only, with the ptype first'],
-])('policyToCsv(%o) says what it needs', async (given, message) => {
+])('policyToCsv(%o) says what is wrong with it', async (given, message) => {
   const error = await refusal(policyToCsv, given);
   expect(error.code).toBe('INVALID_OPTIONS');
   expect(error.message).toContain(message);
+});
+
+test.each([undefined, null, 5, 'tests.yaml', ['tests.yaml', 5]])(
+  'testPolicy(%o) says that it needs a list of paths',
+  async (given) => {
+    const error = await refusal(testPolicy, given);
+    expect(error).toMatchObject({
+      code: 'INVALID_OPTIONS',
+      problems: [{ code: 'OPTION_INVALID', at: 'files' }],
+    });
+    expect(error.message).toContain('must be a list of paths');
+  },
+);
+
+test('a policy that is given instead of options is refused, with how to give it', async () => {
+  const policy = { roles: {}, rules: RULES, never: [] };
+  const problems = await problemsOf(policy as object);
+  expect(problems.map(({ at }) => at)).toEqual(['roles', 'rules', 'never']);
+  for (const { message } of problems) expect(message).toContain('It belongs in a policy: give { policy }');
 });
 
 test.each<[unknown, string]>([

@@ -59,7 +59,8 @@ export async function runSeeder(
   progress: ProgressReporter,
 ): Promise<SeederResult> {
   try {
-    const report = progress.start('seed', seeder.total ?? 0, seeder.name);
+    // A seeder gives the total with each call.
+    const report = progress.start('seed', 0, seeder.name);
     const result = await seeder.seed(bindContext(context, report));
     await requireSameTransaction(context.db);
     return requireCounts(result);

@@ -199,6 +199,23 @@ test('a row seeder uses up no ids, whatever is there already', async () => {
   ]);
 });
 
+test('rows get their ids in the order given, whatever plan the server has for them', async () => {
+  const database = await createDatabase();
+  const rows = Array.from({ length: 20 }, (_, number) => ({ word: `word ${number}` }));
+  await database.pool().query('create table words (id serial primary key, word text unique not null)');
+  await database.pool().query(`insert into words (word) values ('word 7')`);
+  // By this plan, the server looks for the rows that are there in the order of their keys.
+  const pool = database.pool({ options: '-c enable_hashjoin=off -c enable_nestloop=off' });
+
+  await bootstrapDatabase(pool, {
+    seeders: [rowSeeder({ name: 'words', table: 'words', key: 'word', rows })],
+  });
+
+  expect(await rowsOf(database, 'select word from words where id > 1 order by id')).toEqual(
+    rows.toSpliced(7, 1),
+  );
+});
+
 test('a row seeder logs each row by its key, under its own name', async () => {
   const database = await createDatabase();
   const { logger, lines } = captureLog();

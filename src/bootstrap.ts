@@ -204,9 +204,8 @@ async function writeDatabase(
     isRuleTableMissing: found.isMissing,
     watch: () => watchPolicy(trx, found.isMissing ? null : options),
   });
-  // A migration of the application may have changed the rule table.
-  const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
-  const { table, isMissing } = await findRuleTable(asClient(trx), schema, choice, given.engine);
+  // A migration of the application may have changed the rule table, or made another one.
+  const { table, isMissing } = await findRuleTable(asClient(trx), schema, given.table, given.engine);
   const located = withRuleTable(options, table);
   // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
   const renewed =

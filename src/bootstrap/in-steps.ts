@@ -140,12 +140,7 @@ async function prepareTables(
   if (row === null && pending.length > 0) throw triesTables(options, pending);
   refuseDocument(options, pending);
   const migrated = await migrateDatabase(stepwise, asking, plan);
-  const { table } = await findRuleTable(
-    asClient(stepwise),
-    schema,
-    { ...given.table, name: found.table.name },
-    engine,
-  );
+  const { table } = await findRuleTable(asClient(stepwise), schema, given.table, engine);
   return { options: { ...withRuleTable(options, table), schema }, migrated };
 }
 

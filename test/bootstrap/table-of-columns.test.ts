@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import {
   type BootstrapReport,
@@ -5,6 +6,7 @@ import {
   bootstrapTenants,
   createAdapter,
   createEnforcer,
+  type Migration,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -302,4 +304,18 @@ test('a start with the expected table and an empty one of another adapter uses t
   await pool.query('alter table casbin_rule rename ptype to p_type');
   await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
   expect(await bootstrapDatabase(pool, { ...OPTIONS, table: 'casbin' })).toMatchObject({ changed: false });
+});
+
+test('a migration that makes a second table of rules is refused before the commit, as each later start would be', async () => {
+  const { pool } = await createWithTable();
+  await insert(pool, ...DEFINED);
+  const up: Migration['up'] = async (db) => {
+    await sql`create table casbin (like casbin_rule including all)`.execute(db);
+  };
+  await expect(
+    bootstrapDatabase(pool, { ...OPTIONS, migrations: { '1_copy': { up } } }),
+  ).rejects.toMatchObject({
+    code: 'RULE_TABLE_AMBIGUOUS',
+  });
+  expect(await bootstrapDatabase(pool, OPTIONS)).toMatchObject({ changed: false });
 });

@@ -56,6 +56,13 @@ export function subjectLinks(model: Model): string[] {
   return withoutOthers(model, [...roleCalls(matcher), ...otherRoleCalls(matcher)]);
 }
 
+/** The role definition by which users get roles: `g`, unless the matcher calls only others for the subject. */
+export function linkOfUsers(model: Model): string {
+  const subject = subjectOf(model);
+  const called = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  return called.some(({ ptype }) => ptype === 'g') ? 'g' : (called[0]?.ptype ?? 'g');
+}
+
 /** All role definitions but those with calls for values other than the subject, and for no subject. */
 function withoutOthers(model: Model, calls: readonly Pick<RoleCall, 'ptype' | 'request'>[]): string[] {
   const subject = subjectOf(model);

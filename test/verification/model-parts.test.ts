@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { readParts, subjectOf } from '../../src/verification/parts.ts';
+import { linkOfUsers, readParts, subjectOf } from '../../src/verification/parts.ts';
 import { deriveMatrix, NO_ROLE } from '../../src/verification/requests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { rule } from './verify.fixture.ts';
@@ -54,6 +54,16 @@ describe('the subject of requests', () => {
     ['is the first value where all are domains', { r: 'dom', p: 'dom', m: 'r.dom == p.dom' }, 'dom'],
   ])('%s', (_, changes, subject) => {
     expect(subjectOf(modelOf(changes))).toBe(subject);
+  });
+});
+
+describe('where rules name roles', () => {
+  const g = ['g = _, _', 'g2 = _, _', 'g3 = _, _'];
+  test('is for users the role definition that is called for the subject, rather g', () => {
+    const linkOf = (m: string) => linkOfUsers(modelOf({ g, m }));
+    expect(linkOf('(g2(r.sub, p.sub) || g(r.sub, p.sub)) && r.obj == p.obj')).toBe('g');
+    expect(linkOf('g(r.obj, p.obj) && (g3(r.sub, p.sub) || g2(r.sub, p.sub))')).toBe('g3');
+    expect(linkOf('r.sub == p.sub && r.obj == p.obj')).toBe('g');
   });
 });
 

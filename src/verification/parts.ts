@@ -56,6 +56,25 @@ export function subjectLinks(model: Model): string[] {
   return withoutOthers(model, [...roleCalls(matcher), ...otherRoleCalls(matcher)]);
 }
 
+/**
+ * Where rules name roles: the positions in the rules of each ptype. Uncalled role definitions may be of resources, so
+ * only `g` counts without a call.
+ */
+export function rolePositions(model: Model): ReadonlyMap<string, readonly number[]> {
+  const subject = subjectOf(model);
+  const calls = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  const links = subjectLinks(model).filter((own) => own === 'g' || calls.some(({ ptype }) => ptype === own));
+  const names = new Set([subject, 'sub', ...calls.map(({ policy }) => policy)]);
+  const subjectAt = subjectPositions(model);
+  const rules = [...(model.model.get('p')?.keys() ?? [])].filter(
+    (ptype) => ptype === 'p' || tokensOf(model, 'p', ptype).some((token) => names.has(token)),
+  );
+  return new Map<string, readonly number[]>([
+    ...rules.map((ptype) => [ptype, [subjectAt(ptype)]] as const),
+    ...links.map((ptype) => [ptype, [0, 1]] as const),
+  ]);
+}
+
 /** The role definition by which users get roles: `g`, unless the matcher calls only others for the subject. */
 export function linkOfUsers(model: Model): string {
   const subject = subjectOf(model);

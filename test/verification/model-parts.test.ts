@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { linkOfUsers, readParts, subjectOf } from '../../src/verification/parts.ts';
+import { linkOfUsers, readParts, rolePositions, subjectOf } from '../../src/verification/parts.ts';
 import { deriveMatrix, NO_ROLE } from '../../src/verification/requests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { rule } from './verify.fixture.ts';
@@ -59,6 +59,19 @@ describe('the subject of requests', () => {
 
 describe('where rules name roles', () => {
   const g = ['g = _, _', 'g2 = _, _', 'g3 = _, _'];
+  const positionsOf = (changes: Changes) => Object.fromEntries(rolePositions(modelOf({ g, ...changes })));
+
+  test('is where the model has the subject, in each kind of rules, and in the links that are called for it', () => {
+    const p = 'obj, sub, act\np2 = act, sub\np3 = obj, act';
+    const m = 'g2(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act';
+    expect(positionsOf({ p, m })).toEqual({ p: [1], p2: [1], g2: [0, 1] });
+    expect(positionsOf({ m: `g(r.sub, p.sub) && ${m}` })).toEqual({ p: [0], g: [0, 1], g2: [0, 1] });
+  });
+
+  test('is the first value, and g, where no role definition is called', () => {
+    expect(positionsOf({ r: 'a, b', p: 'c, d', m: 'r.a == p.c' })).toEqual({ p: [0], g: [0, 1] });
+  });
+
   test('is for users the role definition that is called for the subject, rather g', () => {
     const linkOf = (m: string) => linkOfUsers(modelOf({ g, m }));
     expect(linkOf('(g2(r.sub, p.sub) || g(r.sub, p.sub)) && r.obj == p.obj')).toBe('g');

@@ -99,6 +99,7 @@ describe('the parts of a model', () => {
       subject: 'sub',
       roles: new Map([['g', 'everywhere']]),
       domain: null,
+      wildDomains: [],
       inheriting: [],
     });
   });
@@ -268,6 +269,31 @@ describe('the requests that a policy says to decide', () => {
       'chef one data read',
       ...['ben', 'chef'].map((name) => `${name} one data read`),
     ]);
+  });
+
+  test('are, for the rules of a domain with which the matcher compares that of a rule, in each domain', () => {
+    const m = DOMAINS.m?.replace('r.dom == p.dom', '("*" == p.dom || r.dom == p.dom)') ?? '';
+    const requests = requestsOf({ ...DOMAINS, m }, [
+      'p, boss, *, data, read',
+      'g, ann, boss, one',
+      'g, ben, boss, two',
+    ]);
+    const asked = ['boss *', 'boss one', 'ann one', 'boss two', 'ben two'].map((who) => `${who} data read`);
+    expect(requests).toEqual(expect.arrayContaining(asked));
+  });
+
+  test('are about the domains that inherit from that of a rule, with their own subjects', () => {
+    const g = ['g = _, _, _', 'g2 = _, _'];
+    const m = DOMAINS.m?.replace('r.dom == p.dom', 'g2(r.dom, p.dom)') ?? '';
+    const requests = requestsOf({ ...DOMAINS, g, m }, [
+      'p, chef, other, food, cook',
+      'p, boss, top, data, read',
+      'g, ann, boss, leaf',
+      'g2, branch, top',
+      'g2, leaf, branch',
+    ]);
+    expect(requests).toContain('ann leaf data read');
+    expect(requests).toContain('boss branch data read');
   });
 
   test('have those who are linked in no domain among the subjects of each', () => {

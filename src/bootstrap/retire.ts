@@ -37,8 +37,8 @@ async function renameRoles(
   table: RuleTable,
   ownership: Ownership,
 ): Promise<Changes['renamed']> {
-  const { renamedRoles: names, subjectAt } = ownership;
-  const stored = await readRulesOfRoles(client, table, [...names.keys()], subjectAt);
+  const { renamedRoles: names, rolesAt } = ownership;
+  const stored = await readRulesOfRoles(client, table, [...names.keys()], rolesAt);
   const rename = (rule: Rule) => renameIn(rule, ownership);
   await moveRules(client, table, planMoves(stored, rename));
   const recorded = (await readRecordedRules(client, table, 'all')).filter((rule) => rename(rule) !== rule);
@@ -61,7 +61,7 @@ function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMo
   const taken = new Set<string>();
   return rules.map((from) => {
     const to = change(from);
-    const isLinkToItself = to.ptype === 'g' && to.values[0] === to.values[1];
+    const isLinkToItself = to.ptype.startsWith('g') && to.values[0] === to.values[1];
     if (isLinkToItself || taken.has(ruleKey(to))) return { from, to: null };
     taken.add(ruleKey(to));
     return { from, to };
@@ -83,8 +83,8 @@ function namesRole(rule: Rule, roles: { has(name: string): boolean }, ownership:
   return rule.values.some((value, position) => isRoleAt(rule, position, ownership) && roles.has(value));
 }
 
-function isRoleAt({ ptype }: Rule, position: number, { subjectAt }: Ownership): boolean {
-  return (ptype === 'p' && position === subjectAt) || (ptype === 'g' && position < 2);
+function isRoleAt({ ptype }: Rule, position: number, { rolesAt }: Ownership): boolean {
+  return rolesAt.get(ptype)?.includes(position) ?? false;
 }
 
 /**
@@ -119,8 +119,8 @@ export async function retire(
 }
 
 /** The role that replaces a retired one in a link; null for none. */
-function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: Ownership): string | null {
-  return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
+function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles, rolesAt }: Ownership) {
+  return ptype.startsWith('g') && rolesAt.has(ptype) ? (retiredRoles.get(parent) ?? null) : null;
 }
 
 function retiredTest(roles: ReadonlyMap<string, unknown>, ownership: Ownership): (rule: Rule) => boolean {
@@ -157,10 +157,10 @@ export async function findLeft(
 async function readRetired(
   client: ClientLike,
   table: RuleTable,
-  { renamedRoles, retiredRoles, retiredRules, subjectAt }: Ownership,
+  { renamedRoles, retiredRoles, retiredRules, rolesAt }: Ownership,
 ): Promise<Rule[]> {
   const names = [...renamedRoles.keys(), ...retiredRoles.keys()];
-  const ofRoles = await readRulesOfRoles(client, table, names, subjectAt);
+  const ofRoles = await readRulesOfRoles(client, table, names, rolesAt);
   const absent = retiredRules.length === 0 ? [] : await findMissing(client, table, retiredRules);
   const present = new RuleSet(retiredRules).without(absent);
   return [...new Map([...ofRoles, ...present].map((rule) => [ruleKey(rule), rule] as const)).values()];

@@ -95,7 +95,7 @@ function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions
 
 /** Asks the database who has roles, for a table that was read in part. */
 function holdersIn(askFurther: AskFurther, table: RuleTable): FindHolders {
-  return async (roles, { ptypes, definedRoles }) => {
+  return async (roles, { ptypes, everywhere, definedRoles }) => {
     const links = sql.raw(table.rowsWith(1, 'holder.name'));
     const ptype = sql.raw(table.ptype('link'));
     const [child, , domain] = [0, 1, 2].map((position) => sql.raw(table.value('link', position)));
@@ -113,7 +113,7 @@ function holdersIn(askFurther: AskFurther, table: RuleTable): FindHolders {
           from holder
           cross join ${links} link
           where ${ptype} = any (${ptypes}::text[])
-          and (role.domain is null or ${domain} = role.domain)
+          and (role.domain is null or ${ptype} = any (${everywhere}::text[]) or ${domain} = role.domain)
         ),
         last as (
           select name

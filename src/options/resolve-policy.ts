@@ -24,12 +24,12 @@ import {
 import type { DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, isFollowedByDefault } from '../policy/hierarchy.ts';
-import { compileOwnership, findOwnershipProblems } from '../policy/ownership.ts';
+import { compileOwnership, findOwnershipProblems, type RolePositions } from '../policy/ownership.ts';
 import { findPlace, placeIn } from '../policy/place.ts';
 import { emptyPolicy, type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
-import { subjectPositions } from '../verification/parts.ts';
+import { rolePositions } from '../verification/parts.ts';
 import { followedBy } from '../verification/structure.ts';
 
 /** The given definition, that of a given file, or the default; for null, a definition without rules. */
@@ -72,13 +72,14 @@ function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule
   return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
-/** The position of the role in a rule of `p`, for a definition that may speak of earlier versions. */
-export function findSubjectAt({ version }: PolicyDefinition, model: Model | null): number {
-  if (model === null || version === undefined) return 0;
+/** Where rules name roles, for a definition that may speak of earlier versions. */
+export function findRolePositions({ version }: PolicyDefinition, model: Model | null): RolePositions {
+  const usual = new Map(Object.entries({ p: [0], g: [0, 1] }));
+  if (model === null || version === undefined) return usual;
   try {
-    return subjectPositions(model)('p');
+    return rolePositions(model);
   } catch {
-    return 0; // a matcher that can't be parsed is a problem of the model, and found there
+    return usual; // a matcher that can't be parsed is a problem of the model, and found there
   }
 }
 
@@ -87,15 +88,15 @@ function checkNames(
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
 ): Problem[] {
-  const subjectAt = findSubjectAt(definition, model);
-  const retired = compileOwnership(definition, subjectAt)?.retiredRules ?? [];
+  const rolesAt = findRolePositions(definition, model);
+  const retired = compileOwnership(definition, rolesAt)?.retiredRules ?? [];
   const unknown = findUnknownNames(definition);
   return [
     ...(model === null ? [] : findUnfitDomains(model, definition)),
     ...(model === null ? [] : findMisfitRequests(definition, tokensOf(model, 'r'))),
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
-    ...findOwnershipProblems(definition, defined, subjectAt),
+    ...findOwnershipProblems(definition, defined, rolesAt),
     ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),

@@ -23,7 +23,7 @@ import {
   checkBesideRules,
   checkPolicy,
   findEmptyPolicy,
-  findSubjectAt,
+  findRolePositions,
   resolvePolicy,
   withoutExplained,
 } from './resolve-policy.ts';
@@ -98,7 +98,7 @@ export async function checkOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
-  const ownership = compileOwnership(definition, findSubjectAt(definition, model));
+  const ownership = compileOwnership(definition, findRolePositions(definition, model));
   const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
   const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
   const ofPolicy = policySeeder(ruleTable, defined.rules, recordsOf(sound.journal, ownership));

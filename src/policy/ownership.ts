@@ -6,6 +6,9 @@ import { placeIn } from './place.ts';
 import { formatRule, formatText, type PlacedRule, type Rule, ruleKey, toRule } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
 
+/** The positions at which the rules of a ptype name roles: of a `p` the first is that of the subject. */
+export type RolePositions = ReadonlyMap<string, readonly number[]>;
+
 /** What a definition says about the rules that it and its earlier versions have inserted into a database. */
 export interface Ownership {
   readonly version: number;
@@ -16,8 +19,7 @@ export interface Ownership {
   /** Role → the one that its users get instead, null for none. */
   readonly retiredRoles: ReadonlyMap<string, string | null>;
   readonly retiredRules: readonly PlacedRule[];
-  /** The position of the role in a rule of `p`. */
-  readonly subjectAt: number;
+  readonly rolesAt: RolePositions;
   /** Whether a defined rule that was stored and is not any more stays away, whatever the reason. */
   keeps(rule: Rule): boolean;
   /** Whether this is so for any rule. */
@@ -25,7 +27,7 @@ export interface Ownership {
 }
 
 /** Null for a definition without a version, because the database then has no record. */
-export function compileOwnership(definition: PolicyDefinition, subjectAt: number): Ownership | null {
+export function compileOwnership(definition: PolicyDefinition, rolesAt: RolePositions): Ownership | null {
   const { version, retired, renamed, onRevoked = 'restore' } = definition;
   if (version === undefined) return null;
   const renamedRoles = new Map(Object.entries(renamed?.roles ?? {}));
@@ -44,9 +46,10 @@ export function compileOwnership(definition: PolicyDefinition, subjectAt: number
     renamedRoles,
     retiredRoles,
     retiredRules,
-    subjectAt,
+    rolesAt,
     keeps: ({ ptype, values }) => {
-      const name = ptype === 'p' ? values[subjectAt] : ptype === 'g' ? values[0] : undefined;
+      const [at = -1] = rolesAt.get(ptype) ?? [];
+      const name = values[at];
       return (ofRoles.get(name ?? '') ?? onRevoked) === 'keep';
     },
     keepsSome: [onRevoked, ...ofRoles.values()].includes('keep'),
@@ -72,12 +75,12 @@ function collectOnRevoked(definition: PolicyDefinition): ReadonlyMap<string, OnR
 export function findOwnershipProblems(
   definition: PolicyDefinition,
   defined: RuleSet,
-  subjectAt: number,
+  rolesAt: RolePositions,
 ): Problem[] {
   return [
     ...findUnversioned(definition),
     ...findUnstorableRoles(definition),
-    ...findContradictedRoles(definition, defined, subjectAt),
+    ...findContradictedRoles(definition, defined, rolesAt),
     ...findRetiredAndDefined(definition, defined),
   ];
 }
@@ -110,12 +113,16 @@ function findUnstorableRoles(definition: PolicyDefinition): Problem[] {
   return findUnstorable([...place('retired', retired?.roles), ...place('renamed', renamed?.roles)]);
 }
 
-function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet, subjectAt: number): Problem[] {
+function findContradictedRoles(
+  definition: PolicyDefinition,
+  defined: RuleSet,
+  rolesAt: RolePositions,
+): Problem[] {
   const { retired, renamed } = definition;
   if (retired === undefined && renamed === undefined) return [];
   const retiredRoles = retired?.roles ?? {};
   const renamedRoles = renamed?.roles ?? {};
-  const known = collectRoleNames(definition, defined, subjectAt);
+  const known = collectRoleNames(definition, defined, rolesAt);
   const findName = nearestFinder();
   const askFor = (name: string) => {
     const nearest = findName(name, known);
@@ -187,12 +194,11 @@ function contradictRenamed(
 function collectRoleNames(
   definition: PolicyDefinition,
   { rules }: RuleSet,
-  subjectAt: number,
+  rolesAt: RolePositions,
 ): ReadonlySet<string> {
   const names = new Set(listRoles(definition).map(({ name }) => name));
   for (const { ptype, values } of rules) {
-    const at = ptype === 'p' ? subjectAt : 0;
-    for (const name of values.slice(at, ptype.startsWith('g') ? 2 : at + 1)) names.add(name);
+    for (const at of rolesAt.get(ptype) ?? []) names.add(values[at] ?? '');
   }
   return names;
 }

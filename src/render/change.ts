@@ -22,11 +22,13 @@ export function renderChange(report: ChangeReport, look: DatabaseLook & ChangeRe
 
 /** Names the rules, so that a misspelt one is seen. */
 function renderUnchanged({ grant = [], revoke = [], assign = [], unassign = [] }: PolicyChanges): string {
-  const list = (ptype: string, some: readonly (readonly (string | undefined)[])[]) =>
-    some.map((values) => `"${policyLine([ptype, ...values.flatMap((value) => value ?? [])])}"`);
+  const list = (some: readonly (readonly (string | undefined)[])[], what: string, ...ptype: string[]) =>
+    some.map((values) => `"${policyLine([...ptype, ...values.flatMap((value) => value ?? [])])}" is ${what}`);
   const told = [
-    ...[...list('p', grant), ...list('g', assign)].map((rule) => `${rule} is stored already`),
-    ...[...list('p', revoke), ...list('g', unassign)].map((rule) => `${rule} is not stored`),
+    ...list(grant, 'stored already', 'p'),
+    ...list(assign, 'assigned already'),
+    ...list(revoke, 'not stored', 'p'),
+    ...list(unassign, 'not assigned'),
   ];
   return `Nothing to change: ${escapeControls(told.join(', '))}.`;
 }

@@ -27,7 +27,7 @@ export async function findUnknownRoles(
   );
   const given = new Set(rules.map(subjectOf));
   const assigned = rules.filter(
-    ({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? '') && !given.has(values[1] ?? ''),
+    ({ ptype, values }) => ptype !== 'p' && !known.has(values[1] ?? '') && !given.has(values[1] ?? ''),
   );
   if (assigned.length === 0) return [];
   const [isPermission, subject, first] = [
@@ -65,7 +65,7 @@ export async function findCircles(
   added: readonly PlacedRule[],
   removed: readonly Rule[],
 ): Promise<Problem[]> {
-  const links = added.filter(({ ptype }) => ptype === 'g');
+  const links = added.filter(({ ptype }) => ptype !== 'p');
   if (links.length === 0) return [];
   const gone = new Set(removed.map(ruleKey));
   const stored = (await lockAbove(client, ruleTable, links)).filter((link) => !gone.has(ruleKey(link)));
@@ -93,8 +93,9 @@ export async function findCircles(
 async function lockAbove(client: ClientLike, table: RuleTable, links: readonly Rule[]): Promise<Rule[]> {
   const users = links.map(({ values: [user = ''] }) => user);
   const roles = links.map(({ values: [, role = ''] }) => role);
+  const ptype = links[0]?.ptype ?? '';
   for (const locked = new Set<string>(); ; ) {
-    const stored = await readLinksFrom(client, table, roles);
+    const stored = await readLinksFrom(client, table, ptype, roles);
     const above = [...roles, ...stored.map(({ values: [, role = ''] }) => role)];
     if (above.every((name) => locked.has(name))) return stored;
     await lockLinks(client, table, users, above);
@@ -102,10 +103,11 @@ async function lockAbove(client: ClientLike, table: RuleTable, links: readonly R
   }
 }
 
-/** The stored role links of some names, and of all that they inherit from. */
+/** The stored links of a role definition from some names on, and of all that they inherit from. */
 async function readLinksFrom(
   client: ClientLike,
   table: RuleTable,
+  ptype: string,
   names: readonly string[],
 ): Promise<Rule[]> {
   const links = `reached cross join ${table.rowsWith(0, 'reached.name')} link`;
@@ -113,10 +115,10 @@ async function readLinksFrom(
     `with recursive reached (name) as (
        select unnest($1::text[])
        union
-       select ${table.value('link', 1)} from ${links} where ${table.ptype('link')} = 'g'
+       select ${table.value('link', 1)} from ${links} where ${table.ptype('link')} = $2
      )
-     select ${table.columns('link')} from ${links} where ${table.ptype('link')} = 'g'`,
-    [names],
+     select ${table.columns('link')} from ${links} where ${table.ptype('link')} = $2`,
+    [names, ptype],
   );
   return rows.flatMap((row) => readRule(table, row) ?? []);
 }

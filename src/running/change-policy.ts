@@ -21,6 +21,7 @@ import { lockRules } from '../tables/locks.ts';
 import { explainEncoding, tableMissing } from '../tables/refusals.ts';
 import { recordRevocation, selectRecorded } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
+import { linkOfUsers } from '../verification/parts.ts';
 import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
 import type {
@@ -63,8 +64,9 @@ export async function changePolicy(
   const { actor, reason, force = false, dryRun = false, ...rest } = options;
   const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, ...NOT_OF_CHANGES }, []);
   const { grant, revoke, assign, unassign } = changes;
-  const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
-  const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
+  const link = linkOfUsers(resolved.model);
+  const added = [...toRules('p', 'grant', grant), ...toRules(link, 'assign', assign)];
+  const removed = [...toRules('p', 'revoke', revoke), ...toRules(link, 'unassign', unassign)];
   await requireSound(resolved, added, removed);
   const connection = connectionOf(client);
   let known = resolved;
@@ -128,7 +130,7 @@ class TakenBack extends Error {
 }
 
 function toRules(
-  ptype: 'p' | 'g',
+  ptype: string,
   name: keyof PolicyChanges,
   given: readonly (readonly (string | undefined)[])[] = [],
 ): PlacedRule[] {

@@ -2,7 +2,7 @@ import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import { lockStatement } from '../database/lock.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
-import type { Ownership } from '../policy/ownership.ts';
+import type { Ownership, RolePositions } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
 import { replaceInJson } from '../tables/document-table.ts';
 import { futureColumnsTable } from '../tables/find-rule-table.ts';
@@ -163,33 +163,33 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
 
 function writeRenamed(
   table: RuleTable,
-  { renamedRoles: names, subjectAt }: Ownership,
+  { renamedRoles: names, rolesAt }: Ownership,
   source: string,
 ): string[] {
   if (names.size === 0) return [];
   const [from, to] = [[...names.keys()], [...names.values()]];
   return [movableRules(table), movableRecord(table, source)].flatMap((rows) => {
     const replaced = (position: number) => {
-      const ptypes = [...(position < 2 ? [`'g'`] : []), ...(position === subjectAt ? [`'p'`] : [])];
+      const ptypes = [...rolesAt].filter(([, positions]) => positions.includes(position));
       const value = rows.value(position);
-      return `case when ${rows.ptype} in (${ptypes.join(', ')}) then ${replaceName(value, names)} else ${value} end`;
+      return `case when ${rows.ptype} in (${ptypes.map(([ptype]) => quoteText(ptype)).join(', ')}) then ${replaceName(value, names)} else ${value} end`;
     };
     return moveStatements(rows, {
-      condition: isOfRoles(rows, from, subjectAt),
-      values: new Map([0, 1, subjectAt].map((position) => [position, replaced(position)])),
-      reached: isOfRoles(rows, to, subjectAt),
+      condition: isOfRoles(rows, from, rolesAt),
+      values: new Map([...rolesAt.values()].flat().map((position) => [position, replaced(position)])),
+      reached: isOfRoles(rows, to, rolesAt),
     });
   });
 }
 
 /** Removes the rules of retired roles that bootstraps have inserted, and gives users another role. */
 function writeRetired(table: RuleTable, ownership: Ownership, source: string): string[] {
-  const { retiredRoles, retiredRules, subjectAt } = ownership;
+  const { retiredRoles, retiredRules, rolesAt } = ownership;
   if (retiredRoles.size + retiredRules.length === 0) return [];
   const [rules, record] = [movableRules(table), movableRecord(table, source)];
   const isRetired = (rows: Movable, isListed: string) =>
     [
-      isOfRoles(rows, [...retiredRoles.keys()], subjectAt),
+      isOfRoles(rows, [...retiredRoles.keys()], rolesAt),
       ...(retiredRules.length === 0 ? [] : [isListed]),
     ].join(' or ');
   const { names, isSame } = table.give(retiredRules);
@@ -200,8 +200,9 @@ function writeRetired(table: RuleTable, ownership: Ownership, source: string): s
     [...retiredRoles].flatMap(([role, next]) => (next === null ? [] : [[role, next]])),
   );
   const role = rules.value(1);
+  const links = [...rolesAt.keys()].filter((ptype) => ptype.startsWith('g'));
   const isLinkTo = (roles: Iterable<string>) =>
-    `${rules.ptype} = 'g' and ${role} = any (${arrayOf([...roles])})`;
+    `${rules.ptype} = any (${arrayOf(links)}) and ${role} = any (${arrayOf([...roles])})`;
   return [
     `delete from ${table.sql} stored using ${record.sql} record where (${isRetired(rules, listed)}) and record.source = ${source} and record.inserted and record.ptype = ${rules.ptype} and record.rule = ${recordTextOf(withoutEmptyEnd(table))};`,
     ...(newRoles.size === 0
@@ -230,14 +231,16 @@ function moveStatements(
     `with moving as materialized (select stored.${identity} as place, ${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, given)} as after from ${sql} stored where ${chosen}), ` +
       `present as materialized (select ${ptype} as ptype, ${values} as after from ${sql} stored where ${rows.condition} and (${reached})), ` +
       'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by position) as kept from moving) ' +
-      `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype = 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,
+      `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype ^@ 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,
     `update ${sql} stored set ${replace(given)} where ${chosen};`,
   ];
 }
 
-function isOfRoles({ ptype, value }: Movable, roles: readonly string[], subjectAt: number): string {
+function isOfRoles({ ptype, value }: Movable, roles: readonly string[], rolesAt: RolePositions): string {
   const isOne = (position: number) => `${value(position)} = any (${arrayOf(roles)})`;
-  return `(${ptype} = 'p' and ${isOne(subjectAt)}) or (${ptype} = 'g' and (${isOne(0)} or ${isOne(1)}))`;
+  return [...rolesAt]
+    .map(([own, positions]) => `(${ptype} = ${quoteText(own)} and (${positions.map(isOne).join(' or ')}))`)
+    .join(' or ');
 }
 
 function replaceName(name: string, names: ReadonlyMap<string, string>): string {

@@ -27,31 +27,43 @@ export function selectMissing(
   `;
 }
 
-/** A temporary view of the columns that rows give: the domain of another one may not allow the null it would have. */
+/** Temporary views of the columns that rows give: the domain of another one may not allow the null it would have. */
 const GIVEN = 'casbin_bootstrap_row';
 
 /**
- * The statements that insert the rows whose key is not in the table. The types of its columns need not be known.
+ * The statements that insert the rows whose key is not in the table, each group in the order given. The types of its
+ * columns need not be known. One statement inserts all of them, because rows of any group may refer to each other.
  */
 export function insertUnseen(
   table: string,
   key: readonly string[],
-  { columns, rows }: Group,
+  groups: readonly Group[],
 ): RawBuilder<unknown>[] {
-  const [given, keyColumns] = [columns, key].map((names) => sql.join(names.map((name) => sql.id(name))));
-  const view = sql.id('pg_temp', GIVEN);
-  return [
-    sql`create temporary view ${sql.id(GIVEN)} as select ${given} from ${sql.table(table)}`,
-    sql`
-    insert into ${sql.table(table)} (${given})
+  const list = (names: readonly string[]) => sql.join(names.map((name) => sql.id(name)));
+  const viewOf = (part: number) => sql.id('pg_temp', `${GIVEN}_${part}`);
+  const inserts = groups.map(({ columns, rows }, part) => {
+    // Without it, PostgreSQL would insert the last group first.
+    const isNext = sql` and (select count(*) from ${sql.id(`inserted_${part - 1}`)}) is not null`;
+    return sql`
+    insert into ${sql.table(table)} (${list(columns)})
     select ${valueNames(columns)}
-    from json_populate_recordset(null::${view}, ${toRecordset(rows, columns)}) with ordinality
+    from json_populate_recordset(null::${viewOf(part)}, ${toRecordset(rows, columns)}) with ordinality
       as candidate (${valueNames(columns)}, position)
-    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, columns)})
+    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, columns)})${part === 0 ? sql`` : isNext}
     order by position
-    on conflict (${keyColumns}) do nothing
-  `,
-    sql`drop view ${view}`,
+    on conflict (${list(key)}) do nothing
+  `;
+  });
+  const last = inserts.pop();
+  if (last === undefined) return [];
+  const others = inserts.map((insert, part) => sql`${sql.id(`inserted_${part}`)} as (${insert} returning 1)`);
+  return [
+    ...groups.map(
+      ({ columns }, part) =>
+        sql`create temporary view ${sql.id(`${GIVEN}_${part}`)} as select ${list(columns)} from ${sql.table(table)}`,
+    ),
+    others.length === 0 ? last : sql`with ${sql.join(others)} ${last}`,
+    ...groups.map((_, part) => sql`drop view ${viewOf(part)}`),
   ];
 }
 

@@ -83,8 +83,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     },
     portion: (start, end) => rowSeeder({ ...options, rows: options.rows.slice(start, end) }),
     async insertUnseen(db) {
-      for (const group of groupByColumns(rows)) {
-        for (const statement of insertUnseen(table, key, group)) await statement.execute(db);
+      for (const groups of groupInOrder(rows)) {
+        for (const statement of insertUnseen(table, key, groups)) await statement.execute(db);
       }
     },
     logExisting(log) {

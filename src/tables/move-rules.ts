@@ -1,5 +1,7 @@
 import { readRule } from '../casbin/rule-row.ts';
+import { quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
+import type { RolePositions } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
 import { removeRules } from './change-rules.ts';
 import { inPortions, readPortions } from './portions.ts';
@@ -15,24 +17,25 @@ export interface RuleMove {
 /**
  * The stored rules that name one of the roles, as their subject or on either side of a role link; first rows first.
  *
- * @param subjectAt the position of the subject in a rule of `p`
+ * @param rolesAt the positions at which rules name roles, by ptype
  */
 export async function readRulesOfRoles(
   client: ClientLike,
   table: RuleTable,
   roles: readonly string[],
-  subjectAt: number,
+  rolesAt: RolePositions,
 ): Promise<Rule[]> {
   if (roles.length === 0) return [];
-  const ptype = table.ptype('stored');
-  const [subject, first, second] = [subjectAt, 0, 1].map((position) => table.value('stored', position));
+  const ofPtypes = [...rolesAt].map(([ptype, positions]) => {
+    const values = positions.map((position) => `${table.value('stored', position)} = any ($1::text[])`);
+    return `(${table.ptype('stored')} = ${quoteText(ptype)} and (${values.join(' or ')}))`;
+  });
   // A cursor whose rows are in the order of an index would read the whole table by that index.
   const text = `
     with found as materialized (
       select ${table.columns('stored')}, stored.${table.identity} as place
       from ${table.sql} stored
-      where (${ptype} = 'p' and ${subject} = any ($1::text[]))
-      or (${ptype} = 'g' and (${first} = any ($1::text[]) or ${second} = any ($1::text[])))
+      where ${ofPtypes.join(' or ')}
     )
     select * from found order by place`;
   const found: Rule[] = [];

@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { roleCalls } from '../casbin/matcher.ts';
+import { collectConjuncts, collectNames, roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo, getOrAdd } from '../collections.ts';
@@ -9,7 +9,7 @@ import { listNames } from '../text.ts';
 import type { DriftFinding, Holders } from '../verification-report.ts';
 import { aboutRule, type DriftingDecision } from './compare.ts';
 import { breathe, paced } from './decide.ts';
-import { subjectLinks, subjectOf, subjectPositions } from './parts.ts';
+import { domainOf, subjectLinks, subjectPositions } from './parts.ts';
 
 /** How many undefined rules are listed; the others are only counted. */
 const LISTED_RULES = 10_000;
@@ -41,7 +41,10 @@ export async function findDrift(
   const roles = new Map(
     about.flatMap((role, index) => (role === null ? [] : [[keys[index], role] as const])),
   );
-  const links = { ptypes: subjectLinks(model), definedRoles: [...namesOf(model, defined.rules)] };
+  const ptypes = subjectLinks(model);
+  const lengths = ruleLengthsOf(model);
+  const everywhere = ptypes.filter((ptype) => lengths.get(ptype) === 2);
+  const links = { ptypes, everywhere, definedRoles: [...namesOf(model, defined.rules)] };
   const found = roles.size === 0 ? [] : await findHolders([...roles.values()], links);
   const holders = new Map([...roles.keys()].map((key, index) => [key, found[index] ?? null]));
   const holdersAt = (index: number) => holders.get(keys[index]) ?? null;
@@ -89,9 +92,7 @@ function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
 function roleReader(model: Model): (rule: Rule) => Role | null {
   const subjectAt = subjectPositions(model);
   const links = subjectLinks(model);
-  const matcher = matcherOf(model);
-  const domainToken = roleCalls(matcher).find(({ request }) => request === subjectOf(model))?.domain ?? '';
-  const domainAt = tokensOf(model, 'p').indexOf(domainToken);
+  const domainAt = isDomainCompared(model) ? tokensOf(model, 'p').indexOf(domainOf(model) ?? '') : -1;
   const lengths = ruleLengthsOf(model);
   return ({ ptype, values }) => {
     if (ptype.startsWith('p')) {
@@ -102,6 +103,17 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
     const domain = linkDomain(values, lengths.get(ptype));
     return { name: values[0] ?? '', domain: domain === '' ? null : domain };
   };
+}
+
+/** Whether a rule applies in its own domain only: not if that is a pattern, or other domains inherit from it. */
+function isDomainCompared(model: Model): boolean {
+  const matcher = matcherOf(model);
+  const domain = domainOf(model);
+  const uses = collectNames(matcher).filter((name) => name === `p_${domain}`);
+  const comparisons = collectConjuncts(matcher).filter(
+    ({ kind, request, policy }) => kind === 'equal' && request === domain && policy === domain,
+  );
+  return uses.length > 0 && comparisons.length === uses.length;
 }
 
 function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {
@@ -134,6 +146,8 @@ interface Role {
 /** Which links lead from subjects to roles, and which names are roles by definition. */
 interface RoleLinks {
   readonly ptypes: readonly string[];
+  /** Those of them whose links have no domain, and so hold in all. */
+  readonly everywhere: readonly string[];
   readonly definedRoles: readonly string[];
 }
 
@@ -145,22 +159,23 @@ export const COUNTED_HOLDERS = 10_000;
 /** How many of them are named. */
 export const NAMED_HOLDERS = 5;
 
-/** A user or a role that has a role, and in which domain. */
+/** A user or a role that has a role, and in which domain; null for all of them. */
 interface Holding {
   readonly name: string;
-  readonly domain: string;
+  readonly domain: string | null;
 }
 
 /** Finds holders in a list of all stored rules. */
 export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
-  return async (roles, { ptypes, definedRoles }) => {
+  return async (roles, { ptypes, everywhere, definedRoles }) => {
     const lengths = ruleLengthsOf(model);
     const defined = new Set(definedRoles);
     const links = new Map<string, Holding[]>();
     for (const { ptype, values } of live) {
       const [name = '', role = ''] = values;
-      if (ptypes.includes(ptype))
-        addTo(links, role, { name, domain: linkDomain(values, lengths.get(ptype)) });
+      if (!ptypes.includes(ptype)) continue;
+      const domain = everywhere.includes(ptype) ? null : linkDomain(values, lengths.get(ptype));
+      addTo(links, role, { name, domain });
     }
     const found: Holders[] = [];
     for await (const role of paced(roles)) {
@@ -184,7 +199,9 @@ function listHolders(
     const toHolder = links.get(holder) ?? [];
     if (toHolder.length === 0 && !defined.has(holder)) holders.push(holder);
     if (holders.length > COUNTED_HOLDERS) break;
-    for (const link of toHolder) if (domain === null || link.domain === domain) below.add(link.name);
+    for (const link of toHolder) {
+      if (domain === null || link.domain === null || link.domain === domain) below.add(link.name);
+    }
   }
   return holders;
 }

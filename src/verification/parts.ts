@@ -1,5 +1,11 @@
 import type { Model } from 'casbin';
-import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
+import {
+  otherRoleCalls,
+  patternTokens,
+  type RoleCall,
+  roleCalls,
+  textsComparedWith,
+} from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import { addTo, collectAncestors, getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
@@ -16,6 +22,8 @@ export interface Parts {
   /** The role definitions that subjects inherit by, and whether they do so within a domain. */
   readonly roles: ReadonlyMap<string, 'everywhere' | 'in domain'>;
   readonly domain: string | null;
+  /** The domains whose rules apply in all domains: `*` where the matcher has `p.dom == "*"`. */
+  readonly wildDomains: readonly string[];
   readonly inheriting: readonly Inheriting[];
 }
 
@@ -54,6 +62,32 @@ export function subjectPositions(model: Model): (ptype: string) => number {
 export function subjectLinks(model: Model): string[] {
   const matcher = matcherOf(model);
   return withoutOthers(model, [...roleCalls(matcher), ...otherRoleCalls(matcher)]);
+}
+
+/**
+ * Where rules name roles: the positions in the rules of each ptype. Uncalled role definitions may be of resources, so
+ * only `g` counts without a call.
+ */
+export function rolePositions(model: Model): ReadonlyMap<string, readonly number[]> {
+  const subject = subjectOf(model);
+  const calls = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  const links = subjectLinks(model).filter((own) => own === 'g' || calls.some(({ ptype }) => ptype === own));
+  const names = new Set([subject, 'sub', ...calls.map(({ policy }) => policy)]);
+  const subjectAt = subjectPositions(model);
+  const rules = [...(model.model.get('p')?.keys() ?? [])].filter(
+    (ptype) => ptype === 'p' || tokensOf(model, 'p', ptype).some((token) => names.has(token)),
+  );
+  return new Map<string, readonly number[]>([
+    ...rules.map((ptype) => [ptype, [subjectAt(ptype)]] as const),
+    ...links.map((ptype) => [ptype, [0, 1]] as const),
+  ]);
+}
+
+/** The role definition by which users get roles: `g`, unless the matcher calls only others for the subject. */
+export function linkOfUsers(model: Model): string {
+  const subject = subjectOf(model);
+  const called = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  return called.some(({ ptype }) => ptype === 'g') ? 'g' : (called[0]?.ptype ?? 'g');
 }
 
 /** All role definitions but those with calls for values other than the subject, and for no subject. */
@@ -103,6 +137,7 @@ export function readParts(model: Model): Parts | null {
     subject,
     roles: new Map(withoutOthers(model, calls).map((ptype) => [ptype, placeOfLinks(ptype)])),
     domain,
+    wildDomains: textsComparedWith(matcher, `p_${domain}`),
     inheriting,
   };
 }

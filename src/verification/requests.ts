@@ -49,21 +49,36 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
   const isSameOrder = positions.every((position, index) => position === index);
   const expand = permissionExpander(rules, parts);
   const subjectAt = parts.policyTokens.indexOf(parts.subject);
-  const domainAt = parts.domain === null ? null : parts.policyTokens.indexOf(parts.domain);
+  const domainAt = parts.domain === null ? null : parts.requestTokens.indexOf(parts.domain);
   for (const { ptype, values } of rules) {
     if (ptype === 'p') {
-      const domain = domainCalled(domainAt === null ? '' : (values[domainAt] ?? ''));
-      domain.subjects.add(values[subjectAt] ?? '');
       // Uses the rule's own values if possible, so that a million rules are not copied.
       const fits = isSameOrder && values.length === positions.length;
       const permission = fits ? values : positions.map((position) => values[position] ?? '');
-      for (const variant of expand(permission)) domain.permissions.push(variant);
+      for (const variant of expand(permission)) {
+        const domain = domainCalled(domainAt === null ? '' : (variant[domainAt] ?? ''));
+        domain.subjects.add(values[subjectAt] ?? '');
+        domain.permissions.push(variant);
+      }
     } else if (parts.roles.get(ptype) === 'in domain') {
       const [child = '', parent = '', domain = ''] = values;
       domainCalled(domain).subjects.add(child).add(parent);
     }
   }
+  if (domainAt !== null) spreadWild(domains, parts.wildDomains, domainAt);
   return domains;
+}
+
+/** Gives what the rules of some domains name to all others, in which they apply too. */
+function spreadWild(domains: ReadonlyMap<string, Domain>, wild: readonly string[], domainAt: number): void {
+  const spread = wild.flatMap((name) => domains.get(name) ?? []);
+  for (const [name, { subjects, permissions }] of spread.length > 0 ? domains : []) {
+    if (wild.includes(name)) continue;
+    for (const other of spread) {
+      for (const subject of other.subjects) subjects.add(subject);
+      for (const permission of other.permissions) permissions.push(permission.with(domainAt, name));
+    }
+  }
 }
 
 /**

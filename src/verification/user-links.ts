@@ -1,6 +1,9 @@
 import type { Model } from 'casbin';
+import { roleCalls } from '../casbin/matcher.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
-import { subjectLinks, subjectPositions } from './parts.ts';
+import { subjectLinks, subjectOf, subjectPositions } from './parts.ts';
 
 /** A policy, split into its roles and the links of its users. */
 export interface SplitPolicy<R extends Rule> {
@@ -14,7 +17,8 @@ export interface SplitPolicy<R extends Rule> {
  * Separates links of users from the rest of a policy. A user is a name that is linked to a role and is not a role: no
  * rule permits it anything, nothing inherits from it, and it is not among the known roles.
  *
- * Only role definitions that subjects inherit by are looked at, not those of resources.
+ * Only role definitions that subjects inherit by are looked at, not those of resources. Where both have the same one,
+ * what leads to a resource of a rule is no link of a user.
  */
 export function splitUserLinks<R extends Rule>(
   model: Model,
@@ -28,11 +32,29 @@ export function splitUserLinks<R extends Rule>(
     if (ptype.startsWith('p')) roles.add(values[subjectAt(ptype)] ?? '');
     else if (links.has(ptype)) roles.add(values[1] ?? '');
   }
+  for (const name of resourcesOf(model, rules, links)) roles.add(name);
   const isUserLink = ({ ptype, values }: R) => links.has(ptype) && !roles.has(values[0] ?? '');
   return {
     rules: rules.filter((rule) => !isUserLink(rule)),
     userLinks: rules.filter(isUserLink),
   };
+}
+
+/** The values of rules that others inherit by a role definition of subjects, and all that inherit from them. */
+function resourcesOf(model: Model, rules: readonly Rule[], links: ReadonlySet<string>): Set<string> {
+  const tokens = tokensOf(model, 'p');
+  const shared = roleCalls(matcherOf(model)).filter(
+    ({ ptype, request }) => links.has(ptype) && request !== subjectOf(model),
+  );
+  const children = new Map<string, string[]>();
+  for (const { ptype, values } of shared.length > 0 ? rules : []) {
+    if (shared.some((call) => call.ptype === ptype)) addTo(children, values[1] ?? '', values[0] ?? '');
+  }
+  const named = shared.flatMap(({ policy }) => {
+    const at = tokens.indexOf(policy);
+    return rules.flatMap(({ ptype, values }) => (ptype === 'p' ? (values[at] ?? '') : []));
+  });
+  return new Set(named.flatMap((name) => [...collectAncestors(children, name)]));
 }
 
 /** The names that rules permit something, or that are linked to others. */

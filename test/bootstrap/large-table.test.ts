@@ -110,8 +110,9 @@ test('the rules of a role are read in the order of rows, without reading the oth
   const client = await pool.connect();
   const { table } = await findRuleTable(client, undefined, { duplicates: 'report' }, POSTGRESQL);
 
+  const rolesAt = new Map(Object.entries({ p: [0], g: [0, 1] }));
   await client.query('begin');
-  const rules = await readRulesOfRoles(client, table, ['intern'], 0);
+  const rules = await readRulesOfRoles(client, table, ['intern'], rolesAt);
   const { rows } = await client.query(
     `select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables where relname = 'casbin'`,
   );

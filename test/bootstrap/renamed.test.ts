@@ -272,7 +272,7 @@ describe.each(LAYOUTS)('a version that renames roles, on a table of layout $name
 
   test('tells rules of different ptypes with the same values apart', async () => {
     const { bootstrap } = await open();
-    const model = newModelFromString(modelText().replace('p = sub, obj, act', '$&\np2 = sub, obj, act'));
+    const model = newModelFromString(modelText().replace('p = sub, obj, act', '$&\np2 = thing, obj, act'));
     const [p, p2] = [(role: string) => ['p', role, 'x', 'r'], (role: string) => ['p2', role, 'x', 'r']];
     const next = async (policy: PolicyDefinition) => (await bootstrap(policy, { model })).ownership?.removed;
     await next({ version: 1, rules: [p('a'), p2('c')] });

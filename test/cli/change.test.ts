@@ -65,7 +65,7 @@ describe('casbin-bootstrap', () => {
     });
     expect(await run('assign', 'carol', 'clerk')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Nothing to change: "g, carol, clerk" is stored already.'),
+      stdout: expect.stringContaining('Nothing to change: "carol, clerk" is assigned already.'),
     });
     const unassigned = await run('unassign', 'carol', 'clerk', '--json', '--reason', 'ticket 7');
     expect(JSON.parse(unassigned.stdout)).toMatchObject({
@@ -88,7 +88,7 @@ describe('casbin-bootstrap', () => {
       });
     expect((await run('assign')).stdout).toContain('\n+ g, carol, clerk, acme\n');
     expect((await run('unassign')).stdout).toContain('\n- g, carol, clerk, acme\n');
-    expect((await run('unassign')).stdout).toContain('"g, carol, clerk, acme" is not stored.');
+    expect((await run('unassign')).stdout).toContain('"carol, clerk, acme" is not assigned.');
   });
 
   test('revoke warns of a defined rule, which the next bootstrap adds again', async () => {

@@ -154,10 +154,7 @@ describe('what is done and what there is', () => {
     ['matrix', /^::notice title=.*a: data, read\n/],
     ['import policy.yaml', /^::notice title=SEEDER::seeder rbac: 0 inserted, 2 already there\n$/],
     ['assign eve b --actor jane --dry-run', /^::notice title=RULE_ADDED::rule would be added: g, eve, b\n/],
-    [
-      'unassign eve b',
-      /^::notice title=NOTHING_TO_CHANGE::Nothing to change: "g, eve, b" is not stored\.\n$/,
-    ],
+    ['unassign eve b', /^::notice title=NOTHING_TO_CHANGE::Nothing to change: "eve, b" is not assigned\.\n$/],
     ['report --html page.html', /^::notice title=PAGE_WRITTEN::Wrote page\.html \(\d+ kB\)\.\n$/],
   ])('%s is an annotation each', async (line, expected) => {
     const run = await seedProject();

@@ -140,24 +140,26 @@ test('what is retired and renamed is the same in any order', () => {
       },
       renamed: { roles: Object.fromEntries(named('reader', 'auditor')) },
     };
-    return compileOwnership(definition, 0);
+    return compileOwnership(definition, rolesAt(0));
   };
   expect(written(true)?.changes).toBe(written(false)?.changes);
 });
 
+const rolesAt = (subject: number) => new Map(Object.entries({ p: [subject], g: [0, 1] }));
+
 test('what a role says of its rules counts for p and g, where the model has the role', () => {
   const definition = { version: 1, roles: { clerk: { onRevoked: 'keep' } } } as const;
-  const own = compileOwnership(definition, 0);
+  const own = compileOwnership(definition, rolesAt(0));
   const keeps = (...[ptype = '', ...values]: string[]) => own?.keeps({ ptype, values });
   expect(own?.keepsSome).toBe(true);
   expect([keeps('p', 'clerk', 'notes', 'read'), keeps('g', 'clerk', 'viewer')]).toEqual([true, true]);
   expect([keeps('g', 'viewer', 'clerk'), keeps('g2', 'clerk', 'notes')]).toEqual([false, false]);
-  const second = compileOwnership(definition, 1);
+  const second = compileOwnership(definition, rolesAt(1));
   const keepsSecond = (...[ptype = '', ...values]: string[]) => second?.keeps({ ptype, values });
   expect([keepsSecond('p', 'notes', 'clerk'), keepsSecond('g', 'clerk', 'viewer')]).toEqual([true, true]);
   expect([keepsSecond('p', 'clerk', 'viewer'), keepsSecond('g', 'viewer', 'clerk')]).toEqual([false, false]);
   const domains = { roles: { clerk: { onRevoked: 'keep' } }, tenants: ['acme'] } as const;
-  expect(compileOwnership({ version: 1, domains }, 0)?.keepsSome).toBe(true);
+  expect(compileOwnership({ version: 1, domains }, rolesAt(0))?.keepsSome).toBe(true);
 });
 
 test('the compiler knows the roles that users may get and roles may become', () => {

@@ -111,8 +111,8 @@ function toDefinition(
 export interface ReleaseShape {
   readonly name: string;
   readonly options: Pick<BootstrapOptions, 'model'>;
-  /** The position of the role in a rule of `p`. */
-  readonly subjectAt: number;
+  /** The positions of roles in the rules of each ptype; of links, roles are the first two values. */
+  readonly rolesAt: Readonly<Record<string, readonly number[]>>;
   define(release: PolicyDefinition): PolicyDefinition;
   /** A rule with its ptype, of role or user and what follows. */
   write(rule: readonly string[]): string[];
@@ -134,7 +134,7 @@ m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
 const plain: ReleaseShape = {
   name: 'roles',
   options: {},
-  subjectAt: 0,
+  rolesAt: { p: [0], g: [0, 1] },
   define: (release) => release,
   write: (rule) => [...rule],
 };
@@ -142,7 +142,7 @@ const plain: ReleaseShape = {
 const roleLast: ReleaseShape = {
   name: 'rules with the role last',
   options: { model: newModelFromString(ROLE_LAST) },
-  subjectAt: 2,
+  rolesAt: { p: [2], g: [0, 1] },
   define: (release) => {
     const { roles = {}, retired, ...others } = release;
     // Without roles, only a rule says that there is a role.
@@ -158,7 +158,7 @@ const roleLast: ReleaseShape = {
 const tenants: ReleaseShape = {
   name: 'roles of tenants',
   options: { model: domainsModelPath },
-  subjectAt: 0,
+  rolesAt: { p: [0], g: [0, 1] },
   define: ({ roles = {}, retired, ...others }) => ({
     ...others,
     domains: { roles, tenants: ['t', 'u'] },
@@ -173,4 +173,43 @@ function writeRetired(retired: PolicyDefinition['retired'], { write }: ReleaseSh
   return retired === undefined ? {} : { retired: { ...retired, ...(rules && { rules: rules.map(write) }) } };
 }
 
-export const SHAPES: readonly ReleaseShape[] = [plain, roleLast, tenants];
+const USERS_BY_G2 = `
+[request_definition]
+r = sub, obj, act
+r2 = sub, act
+[policy_definition]
+p = sub, obj, act, eft
+p2 = sub, act
+[role_definition]
+g = _, _
+g2 = _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+e2 = some(where (p.eft == allow))
+[matchers]
+m = g2(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act
+m2 = g2(r2.sub, p2.sub) && r2.act == p2.act
+`;
+
+const byG2: ReleaseShape = {
+  name: 'roles of g2 and p2, with effects',
+  options: { model: newModelFromString(USERS_BY_G2) },
+  rolesAt: { p: [0], p2: [0], g2: [0, 1] },
+  define: (release) => {
+    const { roles = {}, retired, ...others } = release;
+    // Resources that are called like roles.
+    const resources = ['a', 'b', 'c'].map((name) => ['g', name, 'x']);
+    const own = Object.keys(roles).map((role) => ['p', role, 'a', 'read', 'allow']);
+    const written = compilePolicy(release).map(({ ptype, values }) => [ptype, ...values]);
+    const rules = [...resources, ...own, ...written.map(byG2.write)];
+    return { ...others, rules, ...writeRetired(retired, byG2) };
+  },
+  write: ([ptype = '', first = '', second = '', third = '']) => {
+    if (ptype === 'g') return ['g2', first, second];
+    return second === 'y'
+      ? ['p2', first, third]
+      : ['p', first, second, third, third === 'read' ? 'allow' : 'deny'];
+  },
+};
+
+export const SHAPES: readonly ReleaseShape[] = [plain, roleLast, tenants, byG2];

@@ -3,14 +3,14 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 
 /** What the documents say of versions, as sets of rules; a rule is its values in one text. */
 export class PolicyModel {
-  readonly #subjectAt: number;
+  readonly #rolesAt: Readonly<Record<string, readonly number[]>>;
   #stored = new Set<string>();
   #record = new Map<string, { ours: boolean; revoked: boolean; last: number }>();
   #version: number | null = null;
 
-  /** @param subjectAt the position of the role in a rule of `p` */
-  constructor(subjectAt: number) {
-    this.#subjectAt = subjectAt;
+  /** @param rolesAt the positions of roles in the rules of each ptype; of links, roles are the first two values */
+  constructor(rolesAt: Readonly<Record<string, readonly number[]>>) {
+    this.#rolesAt = rolesAt;
   }
 
   rules(): string[] {
@@ -96,12 +96,12 @@ export class PolicyModel {
     const roles = new Map(Object.entries(retired?.roles ?? {}));
     for (const rule of this.#listRetired(retired)) {
       const [ptype, first, second = '', ...domain] = rule.split(' ');
-      const reassign = ptype === 'g' ? roles.get(second)?.reassign : undefined;
+      const reassign = this.#rolesAt[ptype as string]?.length === 2 ? roles.get(second)?.reassign : undefined;
       if (this.#record.get(rule)?.ours) this.#stored.delete(rule);
       else if (reassign !== undefined) {
         this.#stored.delete(rule);
         // No role inherits from itself.
-        if (first !== reassign) this.#stored.add(['g', first, reassign, ...domain].join(' '));
+        if (first !== reassign) this.#stored.add([ptype, first, reassign, ...domain].join(' '));
       }
     }
     for (const rule of [...this.#record.keys()].filter(this.#retiredTest(retired))) this.#record.delete(rule);
@@ -128,6 +128,6 @@ export class PolicyModel {
 
   /** Whether a rule has a role at this position of its text, in which the ptype comes first. */
   #isRole(rule: string, at: number): boolean {
-    return rule.startsWith('p ') ? at === this.#subjectAt + 1 : at === 1 || at === 2;
+    return this.#rolesAt[rule.split(' ')[0] as string]?.includes(at - 1) ?? false;
   }
 }

@@ -117,7 +117,7 @@ describe.each(PLACES)('$of on a table of layout $on', ({ layout, shape }) => {
           const releases = named.map(shape.define);
           const database = await createDatabase();
           const pool = database.pool();
-          const model = new PolicyModel(shape.subjectAt);
+          const model = new PolicyModel(shape.rolesAt);
           const stored = async () => {
             const { rows } = await pool.query(`select * from ${layout.table}`);
             return rows
@@ -174,11 +174,18 @@ describe.each(PLACES)('$of on a table of layout $on', ({ layout, shape }) => {
               const [ptype = '', ...values] = picked ?? [];
               // changePolicy refuses a role that nobody knows any more.
               const isGone =
-                ptype === 'g' && !named.some(({ roles = {} }) => Object.hasOwn(roles, values[1] ?? ''));
+                ptype.startsWith('g') &&
+                !named.some(({ roles = {} }) => Object.hasOwn(roles, values[1] ?? ''));
               const isLate =
-                ptype === 'g' &&
+                ptype.startsWith('g') &&
                 releases.some(({ retired }) => Object.hasOwn(retired?.roles ?? {}, values[1] ?? ''));
-              const kind = one.kind === 'grant' && (isGone || isLate) ? 'insert by SQL' : one.kind;
+              const bySql = one.kind === 'grant' ? 'insert by SQL' : 'delete by SQL';
+              const isChangeable = ptype === 'p' || ptype === shape.write(['g', '', ''])[0];
+              const kind =
+                (!isChangeable && /grant|revoke/.test(one.kind)) ||
+                (one.kind === 'grant' && (isGone || isLate))
+                  ? bySql
+                  : one.kind;
               await administer(kind, ptype, values);
               model.administer(kind, [ptype, ...values].join(' '));
             }

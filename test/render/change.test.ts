@@ -21,7 +21,7 @@ test('a change shows control characters of its rules, its actor and its reason',
   const nothing = { added: [], removed: [], comesBack: [], journaled: true };
   const asked = { ...record, changes: { unassign: [['carol\u009b', 'clerk'] as const] } };
   expect(renderChange(nothing, { ...asked, where: 'x' })).toBe(
-    'Database: x\n\nNothing to change: "g, "carol\\u009b", clerk" is not stored.',
+    'Database: x\n\nNothing to change: ""carol\\u009b", clerk" is not assigned.',
   );
   expect(listChangeRemarks(nothing, asked)).toMatchObject([{ level: 'note', code: 'NOTHING_TO_CHANGE' }]);
 });

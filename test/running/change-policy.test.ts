@@ -49,6 +49,35 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     client.release();
   });
 
+  test('gives roles by the role definition that the model calls for users', async () => {
+    const pool = (await createDatabase()).pool();
+    const m = 'g2(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act';
+    const model = newModelFromString(modelText({ g: ['g = _, _', 'g2 = _, _'], m }));
+    const rules = [
+      ['p', 'clerk', 'documents', 'read'],
+      ['g', 'invoices', 'documents'],
+      ['g2', 'chief', 'clerk'],
+    ];
+    const options = { ...layout.options, ...BY, model, policy: { rules } };
+    await bootstrapDatabase(pool, { ...options, seeders: [] });
+    const client = await pool.connect();
+    const change = (kind: 'assign' | 'unassign', ...link: [string, string]) =>
+      changePolicy(client, { [kind]: [link] }, options);
+    const isAllowed = async () => (await createEnforcer(pool, options)).enforce('carol', 'invoices', 'read');
+
+    expect((await change('assign', 'carol', 'chief')).added).toEqual([['g2', 'carol', 'chief']]);
+    expect(await isAllowed()).toBe(true);
+    await expect(change('assign', 'carol', 'chef')).rejects.toMatchObject({
+      problems: [{ code: 'ROLE_UNDEFINED' }],
+    });
+    await expect(change('assign', 'clerk', 'carol')).rejects.toMatchObject({
+      problems: [{ code: 'ROLE_CYCLE' }],
+    });
+    expect((await change('unassign', 'carol', 'chief')).removed).toEqual([['g2', 'carol', 'chief']]);
+    expect(await isAllowed()).toBe(false);
+    client.release();
+  });
+
   test('adds and removes rules, and returns those that changed', async () => {
     await using opened = await open();
     const { pool, client, options } = opened;

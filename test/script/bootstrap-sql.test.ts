@@ -114,6 +114,32 @@ describe('the SQL of a bootstrap', () => {
     expect(tables[1]).toEqual(tables[0]);
   });
 
+  test('inserts rows that refer to each other and give different columns, as a bootstrap does', async () => {
+    const rows = [
+      { code: 'all' },
+      { code: 'food', parent: 'all' },
+      { code: 'fruit', parent: 'food', note: 'fresh' },
+      { code: 'apple', parent: 'fruit' },
+      { code: 'none', note: 'empty' },
+    ];
+    const tables = [];
+    for (const by of ['SQL', 'a bootstrap']) {
+      const pool = (await createDatabase()).pool();
+      await pool.query(
+        'create table unit (id serial, code text primary key, parent text references unit, note text)',
+      );
+      const options = {
+        policy: null,
+        seeders: [rowSeeder({ name: 'units', table: 'unit', key: 'code', rows })],
+      };
+      if (by === 'SQL') await pool.query(await writeBootstrapSql(options));
+      await bootstrapDatabase(pool, options);
+      tables.push((await pool.query('select id, code, parent, note from unit order by id')).rows);
+    }
+    expect(tables[0]).toHaveLength(rows.length);
+    expect(tables[0]).toEqual(tables[1]);
+  });
+
   test('uses up no ids for rows that are there', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table unit (id serial, code text primary key)');

@@ -62,6 +62,25 @@ describe('the holders of what an undefined rule gives', () => {
     ]);
   });
 
+  test('are those who have it in the domain of the rule, or by links that have no domain', async () => {
+    const m = '(g2(r.sub, p.sub) || g(r.sub, p.sub, r.dom)) && r.obj == p.obj && r.dom == p.dom';
+    const links = ['g, ann, clerk, one', 'g, ben, clerk, two', 'g2, cid, clerk'];
+    expect(
+      await driftOf({ ...DOMAINS, m }, ['p, boss, one, data'], [...links, 'p, clerk, two, file']),
+    ).toEqual([['p, clerk, two, file', ['ben', 'cid']]]);
+  });
+
+  test.each(['keyMatch(r.dom, p.dom)', '(r.dom == p.dom || p.dom == "*")', 'g2(r.dom, p.dom)'])(
+    'are those who have it in any domain, where a rule may apply in others by %s',
+    async (inDomain) => {
+      const m = `g(r.sub, p.sub, r.dom) && ${inDomain} && r.obj == p.obj`;
+      const links = ['g, ann, clerk, one', 'g, ben, clerk, two'];
+      expect(
+        await driftOf({ ...DOMAINS, m }, ['p, boss, one, data'], [...links, 'p, clerk, *, file']),
+      ).toEqual([['p, clerk, *, file', ['ann', 'ben']]]);
+    },
+  );
+
   test('are those who have it in any domain, for a rule of another kind', async () => {
     const changes = { ...DOMAINS, p: 'sub, dom, obj\np2 = sub, obj, act' };
     const links = ['g, ann, clerk, one', 'g, ben, clerk, two'];

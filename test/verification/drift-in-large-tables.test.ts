@@ -134,6 +134,33 @@ test('holders are those of the domain, by role definitions of subjects, each onc
   expect(found[1]?.names.toSorted()).toEqual(['ann', 'cid']);
 });
 
+test('links without a domain count in each of them', async () => {
+  const fields = 'sub, dom, obj, act';
+  const model = newModelFromString(
+    modelText({
+      r: fields,
+      p: fields,
+      g: ['g = _, _, _', 'g2 = _, _'],
+      m: '(g(r.sub, p.sub, r.dom) || g2(r.sub, p.sub)) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
+    }),
+  );
+  const options = { model, policy: { rules: [rule('p, viewer, one, bills, read')] }, seeders: [] };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('user' || n, 'other', 'one') from generate_series(1, $1::int) n
+     union all values
+       ('p', '["viewer", "one", "bills", "write"]'::jsonb), ('g', '["ann", "viewer", "one"]'),
+       ('g', '["ben", "viewer", "two"]'), ('g2', '["cid", "viewer"]')`,
+    [MANY],
+  );
+
+  const { drift, scope } = await verifyDatabase(pool, options);
+
+  expect([scope.kind, drift[0]?.holders?.names.toSorted()]).toEqual(['part', ['ann', 'cid']]);
+});
+
 test('no more than ten thousand holders are counted', async () => {
   const pool = await largeTable('p, viewer, invoices, write');
   await pool.query(

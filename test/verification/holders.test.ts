@@ -23,7 +23,7 @@ describe('the holders of a role', () => {
     definedRoles: string[] = [],
     ptypes = ['g'],
   ) {
-    const [found] = await holdersAmong(model, rules)([role], { ptypes, definedRoles });
+    const [found] = await holdersAmong(model, rules)([role], { ptypes, everywhere: ['g2'], definedRoles });
     return found?.names;
   }
 
@@ -54,7 +54,11 @@ describe('the holders of a role', () => {
       { name: 'clerk', domain: 'one' },
       { name: 'clerk', domain: 'two' },
     ];
-    const found = await holdersAmong(model, rules)(roles, { ptypes: ['g'], definedRoles: [] });
+    const found = await holdersAmong(model, rules)(roles, {
+      ptypes: ['g'],
+      everywhere: [],
+      definedRoles: [],
+    });
     expect(found).toEqual([
       { names: ['ann'], count: 1, more: false },
       { names: ['ben'], count: 1, more: false },
@@ -65,7 +69,8 @@ describe('the holders of a role', () => {
     const countOf = async (size: number) => {
       const many = Array.from({ length: size }, (_, n) => ({ ptype: 'g2', values: [`u${n}`, 'all'] }));
       const find = holdersAmong(model, many);
-      return (await find([{ name: 'all', domain: null }], { ptypes: ['g2'], definedRoles: [] }))[0];
+      const links = { ptypes: ['g2'], everywhere: ['g2'], definedRoles: [] };
+      return (await find([{ name: 'all', domain: null }], links))[0];
     };
     const names = ['u0', 'u1', 'u2', 'u3', 'u4'];
     expect(await countOf(6)).toEqual({ names, count: 6, more: false });

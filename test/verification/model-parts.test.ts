@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { readParts, subjectOf } from '../../src/verification/parts.ts';
+import { linkOfUsers, readParts, rolePositions, subjectOf } from '../../src/verification/parts.ts';
 import { deriveMatrix, NO_ROLE } from '../../src/verification/requests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { rule } from './verify.fixture.ts';
@@ -57,6 +57,29 @@ describe('the subject of requests', () => {
   });
 });
 
+describe('where rules name roles', () => {
+  const g = ['g = _, _', 'g2 = _, _', 'g3 = _, _'];
+  const positionsOf = (changes: Changes) => Object.fromEntries(rolePositions(modelOf({ g, ...changes })));
+
+  test('is where the model has the subject, in each kind of rules, and in the links that are called for it', () => {
+    const p = 'obj, sub, act\np2 = act, sub\np3 = obj, act';
+    const m = 'g2(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act';
+    expect(positionsOf({ p, m })).toEqual({ p: [1], p2: [1], g2: [0, 1] });
+    expect(positionsOf({ m: `g(r.sub, p.sub) && ${m}` })).toEqual({ p: [0], g: [0, 1], g2: [0, 1] });
+  });
+
+  test('is the first value, and g, where no role definition is called', () => {
+    expect(positionsOf({ r: 'a, b', p: 'c, d', m: 'r.a == p.c' })).toEqual({ p: [0], g: [0, 1] });
+  });
+
+  test('is for users the role definition that is called for the subject, rather g', () => {
+    const linkOf = (m: string) => linkOfUsers(modelOf({ g, m }));
+    expect(linkOf('(g2(r.sub, p.sub) || g(r.sub, p.sub)) && r.obj == p.obj')).toBe('g');
+    expect(linkOf('g(r.obj, p.obj) && (g3(r.sub, p.sub) || g2(r.sub, p.sub))')).toBe('g3');
+    expect(linkOf('r.sub == p.sub && r.obj == p.obj')).toBe('g');
+  });
+});
+
 describe('the parts of a model', () => {
   test('are not read where requests have values that rules do not have', () => {
     expect(readParts(modelOf({ r: 'sub, obj, act, time' }))).toBeNull();
@@ -76,6 +99,7 @@ describe('the parts of a model', () => {
       subject: 'sub',
       roles: new Map([['g', 'everywhere']]),
       domain: null,
+      wildDomains: [],
       inheriting: [],
     });
   });
@@ -245,6 +269,31 @@ describe('the requests that a policy says to decide', () => {
       'chef one data read',
       ...['ben', 'chef'].map((name) => `${name} one data read`),
     ]);
+  });
+
+  test('are, for the rules of a domain with which the matcher compares that of a rule, in each domain', () => {
+    const m = DOMAINS.m?.replace('r.dom == p.dom', '("*" == p.dom || r.dom == p.dom)') ?? '';
+    const requests = requestsOf({ ...DOMAINS, m }, [
+      'p, boss, *, data, read',
+      'g, ann, boss, one',
+      'g, ben, boss, two',
+    ]);
+    const asked = ['boss *', 'boss one', 'ann one', 'boss two', 'ben two'].map((who) => `${who} data read`);
+    expect(requests).toEqual(expect.arrayContaining(asked));
+  });
+
+  test('are about the domains that inherit from that of a rule, with their own subjects', () => {
+    const g = ['g = _, _, _', 'g2 = _, _'];
+    const m = DOMAINS.m?.replace('r.dom == p.dom', 'g2(r.dom, p.dom)') ?? '';
+    const requests = requestsOf({ ...DOMAINS, g, m }, [
+      'p, chef, other, food, cook',
+      'p, boss, top, data, read',
+      'g, ann, boss, leaf',
+      'g2, branch, top',
+      'g2, leaf, branch',
+    ]);
+    expect(requests).toContain('ann leaf data read');
+    expect(requests).toContain('boss branch data read');
   });
 
   test('have those who are linked in no domain among the subjects of each', () => {

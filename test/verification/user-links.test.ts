@@ -49,6 +49,12 @@ test.each(['g2(p.obj, r.obj)', 'g2(r.obj, "public")', 'g2(r.obj, p.obj, "x")'])(
   },
 );
 
+test('links that lead to a resource of a rule are not those of users, where both have one role definition', () => {
+  const lines = ['p, clerk, data, read', 'g, ann, clerk', 'g, page, book', 'g, book, data', 'g, ben, team'];
+  const m = 'g(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act';
+  expect(userLinksOf(lines, { m })).toEqual(['g, ann, clerk', 'g, ben, team']);
+});
+
 test('linked names are both ends of links of every role definition, without domains', () => {
   const lines = ['p, clerk, data, read', 'g, ann, clerk, one', 'g2, page, data'];
   expect(linkedNames(rulesOf(lines))).toEqual(['ann', 'clerk', 'page', 'data']);

@@ -282,6 +282,19 @@ describe('the requests that a policy says to decide', () => {
     expect(requests).toEqual(expect.arrayContaining(asked));
   });
 
+  test('are, for very many of such rules, asked in as many domains as make 10,000 permissions', () => {
+    const m = DOMAINS.m?.replace('r.dom == p.dom', '(p.dom == "*" || r.dom == p.dom)') ?? '';
+    const range = (length: number) => Array.from({ length }, (_, index) => index);
+    const requests = new Set(
+      requestsOf({ ...DOMAINS, m }, [
+        ...range(1_000).map((n) => `p, boss, *, data${n}, read`),
+        ...range(20).map((n) => `g, user${n}, boss, t${n}`),
+      ]),
+    );
+    const asked = range(20).filter((n) => requests.has(`boss t${n} data999 read`));
+    expect(asked).toEqual(range(10));
+  });
+
   test('are about the domains that inherit from that of a rule, with their own subjects', () => {
     const g = ['g = _, _, _', 'g2 = _, _'];
     const m = DOMAINS.m?.replace('r.dom == p.dom', 'g2(r.dom, p.dom)') ?? '';

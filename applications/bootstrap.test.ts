@@ -159,6 +159,25 @@ describe.for(['typeorm', 'knex'] as const)('beside the stock adapter of %s, a bo
     expect(await allowedBy(name, database)).toEqual(ALLOWED);
   });
 
+  test('that comes first and is given no name makes a table that the application never reads', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    {
+      await using application = await openApplication(name, database.url);
+      expect(await application.decide(REQUESTS)).not.toContain(true);
+      await application.add('g', 'alice', 'clerk');
+    }
+
+    await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toThrow(
+      'A bootstrap without that option makes "casbin" where it finds no rule table: if no application reads it, drop it.',
+    );
+
+    await pool.query('drop table casbin');
+    await bootstrapDatabase(pool, OPTIONS);
+    expect(await allowedBy(name, database)).toEqual(ALLOWED.filter((request) => !request.startsWith('bob')));
+  });
+
   test('refuses to guess where an earlier one has made a table that is empty', async () => {
     const { pool, tableName } = await createUsedDatabase(name);
     await bootstrapDatabase(pool, { policy: null, seeders: [], table: 'casbin' });

@@ -9,7 +9,7 @@ import {
   openApplication,
 } from './application.ts';
 import { DEFINED, OPTIONS, REQUESTS } from './defined.fixture.ts';
-import { bootstrapDatabase, createAdapter, createEnforcer, verifyDatabase } from './library.ts';
+import { bootstrapDatabase, createAdapter, createEnforcer, readJournal, verifyDatabase } from './library.ts';
 import { listTables, readRows, readStoredRules, readTable } from './rule-rows.ts';
 
 /** What an administrator has granted by the application, one of which is defined as well. */
@@ -127,6 +127,23 @@ describe.for(ADAPTERS)('beside the stock adapter of %s, a bootstrap', (name) => 
     expect(await listTables(pool)).toEqual([tableName]);
     expect(await bootstrapDatabase(pool, { ...OPTIONS, table: tableName })).toMatchObject({ changed: false });
     expect(await bootstrapDatabase(pool, OPTIONS)).toMatchObject({ changed: false });
+  });
+
+  const drops = name === 'knex';
+
+  test(`with a journal ${drops ? 'attaches it again after a savePolicy, which drops' : 'has it still after a savePolicy, which empties'} the table`, async () => {
+    const { database, pool } = await createUsedDatabase(name);
+    const options = { ...OPTIONS, journal: true };
+    await bootstrapDatabase(pool, options);
+    await using application = await openApplication(name, database.url);
+
+    await application.enforcer.savePolicy();
+    await application.add('g', 'carol', 'viewer');
+    expect(await readJournal(pool, { value: 'carol' })).toHaveLength(drops ? 0 : 1);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: drops });
+    await application.add('g', 'dave', 'viewer');
+
+    expect(await readJournal(pool, { value: 'dave' })).toHaveLength(1);
   });
 
   test('has an adapter for the same table, by which two instances that add a rule make one row', async () => {

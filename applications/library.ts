@@ -10,5 +10,6 @@ export const {
   createEnforcer,
   defaultModelPath,
   definePolicy,
+  readJournal,
   verifyDatabase,
 } = built;

@@ -12,4 +12,5 @@ export const {
   definePolicy,
   readJournal,
   verifyDatabase,
+  writeBootstrapSql,
 } = built;

@@ -146,14 +146,22 @@ describe('of two instances that start at the same moment', () => {
   test.for(['typeorm', 'drizzle'])('with %s, one fails', async (tool) => {
     expect(await startTwo(`node ${tool}/migrate.js`)).toEqual([0, 1]);
   });
+
+  test('with kysely, one waits also where both would make the tables of Kysely', async () => {
+    expect(await startTwo('node kysely/migrate.js', 'kysely_migration')).toEqual([0, 0]);
+  });
+
+  test('with knex, one fails where both would make the tables of Knex', async () => {
+    expect(await startTwo('node knex/migrate.js', 'knex_migrations')).toEqual([0, 1]);
+  });
 });
 
-/** The exit codes of two processes, both in a migration, the lower one first. */
-async function startTwo(up: string): Promise<(number | undefined)[]> {
+/** The exit codes, the lower one first, of two processes that wait where one makes a table, or for that process. */
+async function startTwo(up: string, table = 'invoices'): Promise<(number | undefined)[]> {
   const { pool, run } = await createProject();
   const holder = await pool.connect();
   await holder.query('begin');
-  await holder.query('create table invoices (id integer)');
+  await holder.query(`create table ${table} (id integer)`);
   const instances = [run(up)];
   await expect.poll(() => countWaiting(pool)).toBe(1);
   instances.push(run(up));

@@ -9,7 +9,7 @@ import {
   openApplication,
 } from './application.ts';
 import { DEFINED, OPTIONS, REQUESTS } from './defined.fixture.ts';
-import { bootstrapDatabase, createAdapter, createEnforcer, verifyDatabase } from './library.ts';
+import { bootstrapDatabase, createAdapter, createEnforcer, readJournal, verifyDatabase } from './library.ts';
 import { listTables, readRows, readStoredRules, readTable } from './rule-rows.ts';
 
 /** What an administrator has granted by the application, one of which is defined as well. */
@@ -129,6 +129,23 @@ describe.for(ADAPTERS)('beside the stock adapter of %s, a bootstrap', (name) => 
     expect(await bootstrapDatabase(pool, OPTIONS)).toMatchObject({ changed: false });
   });
 
+  const drops = name === 'knex';
+
+  test(`with a journal ${drops ? 'attaches it again after a savePolicy, which drops' : 'has it still after a savePolicy, which empties'} the table`, async () => {
+    const { database, pool } = await createUsedDatabase(name);
+    const options = { ...OPTIONS, journal: true };
+    await bootstrapDatabase(pool, options);
+    await using application = await openApplication(name, database.url);
+
+    await application.enforcer.savePolicy();
+    await application.add('g', 'carol', 'viewer');
+    expect(await readJournal(pool, { value: 'carol' })).toHaveLength(drops ? 0 : 1);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: drops });
+    await application.add('g', 'dave', 'viewer');
+
+    expect(await readJournal(pool, { value: 'dave' })).toHaveLength(1);
+  });
+
   test('has an adapter for the same table, by which two instances that add a rule make one row', async () => {
     const { database, pool, tableName } = await createUsedDatabase(name);
     const enforcers = await Promise.all([createEnforcer(pool, OPTIONS), createEnforcer(pool, OPTIONS)]);
@@ -157,6 +174,25 @@ describe.for(['typeorm', 'knex'] as const)('beside the stock adapter of %s, a bo
     expect([await readRows(pool, tableName), await readRows(pool, 'casbin')]).toEqual(before);
     expect(await bootstrapDatabase(pool, { ...OPTIONS, table: tableName })).toMatchObject({ changed: true });
     expect(await allowedBy(name, database)).toEqual(ALLOWED);
+  });
+
+  test('that comes first and is given no name makes a table that the application never reads', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    {
+      await using application = await openApplication(name, database.url);
+      expect(await application.decide(REQUESTS)).not.toContain(true);
+      await application.add('g', 'alice', 'clerk');
+    }
+
+    await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toThrow(
+      'A bootstrap without that option makes "casbin" where it finds no rule table: if no application reads it, drop it.',
+    );
+
+    await pool.query('drop table casbin');
+    await bootstrapDatabase(pool, OPTIONS);
+    expect(await allowedBy(name, database)).toEqual(ALLOWED.filter((request) => !request.startsWith('bob')));
   });
 
   test('refuses to guess where an earlier one has made a table that is empty', async () => {

@@ -10,5 +10,7 @@ export const {
   createEnforcer,
   defaultModelPath,
   definePolicy,
+  readJournal,
   verifyDatabase,
+  writeBootstrapSql,
 } = built;

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../test/support/database.ts';
 import { OPTIONS } from './defined.fixture.ts';
-import { bootstrapDatabase } from './library.ts';
+import { bootstrapDatabase, definePolicy, writeBootstrapSql } from './library.ts';
 import { readTable } from './rule-rows.ts';
 
 const FOLDER = 'applications/migration-tools';
@@ -137,6 +137,100 @@ test.for(TOOLS.filter(({ down }) => down !== undefined))(
     expect(await countRules(pool)).toBe(0);
   },
 );
+
+describe('of two instances that start at the same moment', () => {
+  test.for(['kysely', 'knex', 'node-pg-migrate'])('with %s, one waits for the other', async (tool) => {
+    expect(await startTwo(`node ${tool}/migrate.js`)).toEqual([0, 0]);
+  });
+
+  test.for(['typeorm', 'drizzle'])('with %s, one fails', async (tool) => {
+    expect(await startTwo(`node ${tool}/migrate.js`)).toEqual([0, 1]);
+  });
+
+  test('with kysely, one waits also where both would make the tables of Kysely', async () => {
+    expect(await startTwo('node kysely/migrate.js', 'kysely_migration')).toEqual([0, 0]);
+  });
+
+  test('with knex, one fails where both would make the tables of Knex', async () => {
+    expect(await startTwo('node knex/migrate.js', 'knex_migrations')).toEqual([0, 1]);
+  });
+});
+
+/** The exit codes, the lower one first, of two processes that wait where one makes a table, or for that process. */
+async function startTwo(up: string, table = 'invoices'): Promise<(number | undefined)[]> {
+  const { pool, run } = await createProject();
+  const holder = await pool.connect();
+  await holder.query('begin');
+  await holder.query(`create table ${table} (id integer)`);
+  const instances = [run(up)];
+  await expect.poll(() => countWaiting(pool)).toBe(1);
+  instances.push(run(up));
+  await expect.poll(() => countWaiting(pool)).toBe(2);
+  await holder.query('rollback');
+  holder.release();
+  const codes = (await Promise.all(instances)).map(({ code }) => code);
+  expect(await countRules(pool)).toBe(3);
+  return codes.sort();
+}
+
+/** How many sessions of this database wait for a lock. */
+async function countWaiting(pool: pg.Pool): Promise<number | null> {
+  const sessions = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  return (await pool.query(sessions)).rowCount;
+}
+
+/** A migration that runs SQL, as the page says it for each tool; `text` is the SQL. Drizzle takes the SQL itself. */
+const BY_SQL = [
+  {
+    tool: 'Kysely',
+    up: 'kysely migrate:latest --cwd kysely',
+    file: 'kysely/migrations/02_policy.js',
+    code: `import { sql } from 'kysely'; export const up = (db) => sql.raw(text).execute(db);`,
+  },
+  {
+    tool: 'TypeORM',
+    up: 'typeorm migration:run -d typeorm/data-source.js',
+    file: 'typeorm/migrations/02_policy.js',
+    code: 'export class Policy2000000000000 { up(runner) { return runner.query(text); } down() {} }',
+  },
+  {
+    tool: 'Knex',
+    up: 'knex migrate:latest --knexfile knex/knexfile.js',
+    file: 'knex/migrations/02_policy.js',
+    code: String.raw`export const up = (knex) => knex.raw(text.replaceAll('?', '\\?')); export const down = () => {};`,
+  },
+  {
+    tool: 'node-pg-migrate',
+    up: 'node-pg-migrate up -m node-pg-migrate/migrations',
+    file: 'node-pg-migrate/migrations/02_policy.js',
+    code: 'export const up = (pgm) => pgm.sql(text);',
+  },
+  {
+    tool: 'Drizzle',
+    up: 'drizzle-kit migrate --config drizzle/drizzle.config.js',
+    generate: 'drizzle-kit generate --config drizzle/drizzle.config.js --custom --name policy',
+    file: 'drizzle/migrations/0001_policy.sql',
+  },
+];
+
+test.for(BY_SQL)('a bootstrap as SQL can be a migration of $tool', async ({ up, generate, file, code }) => {
+  const { folder, pool, run } = await createProject();
+  const policy = definePolicy({
+    roles: { viewer: { permissions: { '/files?name={name}&of=:user': ['read'] } } },
+  });
+  const options = { policy, seeders: [], schema: 'auth' };
+  const text = await writeBootstrapSql(options);
+  if (generate !== undefined) expect(await run(generate)).toMatchObject({ code: 0 });
+  const migration = code === undefined ? text : `const text = ${JSON.stringify(text)}; ${code}`;
+  await writeFile(join(folder, file), migration);
+
+  expect(await run(up)).toMatchObject({ code: 0 });
+
+  expect(await bootstrapDatabase(pool, options)).toMatchObject({
+    changed: false,
+    verification: { ok: true },
+  });
+});
 
 test('kysely-ctl fails when the bootstrap does, and says why', async () => {
   const { pool, run } = await createProject();

@@ -1,5 +1,6 @@
 import { bootstrapDatabase } from '../bootstrap.ts';
 import type { PoolLike } from '../database/client.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 
 /** As much of Kysely's MigrationResultSet as is read. */
@@ -39,6 +40,7 @@ export type MigratorClass = new (...given: MigratorArguments) => MigratorLike;
  *
  * @param Migrator the class of the installed Kysely: of `kysely`, from 0.29 on of `kysely/migration`
  * @param pool may be the one of Kysely's own dialect; one of size 1 will do
+ * @throws InvalidOptionsError for a `Migrator` that is not a class
  *
  * @example
  * const BootstrapMigrator = withBootstrap(Migrator, pool, options);
@@ -49,6 +51,7 @@ export function withBootstrap<Class extends MigratorClass>(
   pool: PoolLike,
   options: BootstrapOptions = {},
 ): Class {
+  requireClass(Migrator);
   return class extends Migrator {
     override async migrateToLatest(...given: unknown[]): Promise<MigrationResults> {
       return bootstrapAfter(await super.migrateToLatest(...given));
@@ -74,6 +77,14 @@ export function withBootstrap<Class extends MigratorClass>(
       return { ...outcome, error };
     }
   }
+}
+
+/** Kysely 0.29 moved the class. Where the import is not checked, as by jiti for kysely-ctl, the old place gives undefined. */
+function requireClass(given: unknown): void {
+  if (typeof given === 'function') return;
+  const message =
+    "must be the class Migrator of Kysely: import it from 'kysely/migration', or before Kysely 0.29 from 'kysely'";
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'Migrator', message }]);
 }
 
 /**

@@ -10,6 +10,7 @@ import { engineNamed } from '../database/engine.ts';
 import { findTableLockHolders } from '../database/lock.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import {
@@ -231,11 +232,11 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       await this.#write((table) => updateRule(this.#connection, table, previous, next));
     }
 
-    /** Rules that do not fit are refused before anything is written. They may fit the table as it is now. */
+    /** Nothing is written into a table that the rules do not fit. They may fit it with the columns that it has now. */
     async #write(write: (table: RuleTable) => Promise<void>): Promise<void> {
       await this.#told('write rules', async () =>
         write(await this.#table.last()).catch(async (error: unknown) => {
-          if (!isMisfit(error)) throw error;
+          if (!isOfOtherColumns(error)) throw error;
           await write(await this.#table.now());
         }),
       );
@@ -254,10 +255,12 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
   };
 }
 
-function isMisfit(error: unknown): boolean {
+/** Whether the table may have got columns, or lost some, since it was looked for. */
+function isOfOtherColumns(error: unknown): boolean {
   return (
-    error instanceof InvalidOptionsError &&
-    error.problems.some(({ code }) => code === 'RULE_DOES_NOT_FIT_TABLE')
+    errorCode(error) === SQLSTATE.UNDEFINED_COLUMN ||
+    (error instanceof InvalidOptionsError &&
+      error.problems.some(({ code }) => code === 'RULE_DOES_NOT_FIT_TABLE'))
   );
 }
 

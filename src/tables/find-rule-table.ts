@@ -113,7 +113,7 @@ function refuseSimilar(shape: TableShape, { name }: RuleTable, engine: Engine): 
 
 /**
  * Chooses the only table that holds rules. An empty `casbin` beside it is refused too: the application may read it by
- * now, or an earlier release of this library may have made it.
+ * now, or a bootstrap may have made it before the application made its own.
  */
 async function chooseTable(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
   const { rows } = await client.query(
@@ -136,7 +136,7 @@ async function ambiguousTables(client: ClientLike, tables: readonly RuleTable[])
   const counts: number[] = rows[0]?.counts ?? [];
   const list = tables.map(({ sql }, index) => `${sql} (${describeCount(counts[index] ?? 0)})`).join(' and ');
   const trap = tables.some(({ name }) => name === 'casbin')
-    ? ' Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.'
+    ? ' A bootstrap without that option makes "casbin" where it finds no rule table: if no application reads it, drop it.'
     : '';
   const options = tables.map(tableOption).join(' or ');
   return new DatabaseError(

@@ -134,3 +134,12 @@ describe('a Migrator with a bootstrap', () => {
     expect((await pool.query('select from lines')).rowCount).toBe(0);
   });
 });
+
+test('a Migrator that the import did not give is refused, and it is said where Kysely has it', () => {
+  const { Migrator: missing } = {} as { Migrator: typeof Migrator };
+  const pool = { connect: () => Promise.reject(new Error('nobody should connect')) };
+
+  expect(() => withBootstrap(missing, pool)).toThrow(
+    "Migrator: must be the class Migrator of Kysely: import it from 'kysely/migration', or before Kysely 0.29 from 'kysely'",
+  );
+});

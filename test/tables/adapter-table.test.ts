@@ -157,6 +157,18 @@ it('writes to a table of few columns first, also where its layout is given', asy
   expect(await storedRules(pool, 'casbin_rule')).toEqual([['g', 'a', 'b']]);
 });
 
+it('writes to a table that was made again with fewer columns, as casbin-knex-adapter does', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(COLUMNS('policies').replace('v5 text', 'v5 text, v6 text'));
+  const adapter = createAdapter(pool);
+  await adapter.addPolicy('p', 'p', ['a']);
+  await pool.query('drop table policies');
+  await pool.query(COLUMNS('policies'));
+  await adapter.addPolicies('p', 'p', [['b'], ['c']]);
+  await adapter.removePolicy('p', 'p', ['b']);
+  expect(await storedRules(pool, 'policies')).toEqual([['p', 'c']]);
+});
+
 it('takes columns into account that a table has got since', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(

@@ -147,7 +147,7 @@ describe('two tables', () => {
     await fillColumns();
     await expect(find()).rejects.toMatchObject({
       code: 'RULE_TABLE_AMBIGUOUS',
-      message: `Rules could be in more than one table: public.casbin (empty) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
+      message: `Rules could be in more than one table: public.casbin (empty) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. A bootstrap without that option makes "casbin" where it finds no rule table: if no application reads it, drop it.`,
     });
   });
 
@@ -167,7 +167,7 @@ describe('two tables', () => {
     await fillDocument();
     await expect(find()).rejects.toMatchObject({
       code: 'RULE_TABLE_AMBIGUOUS',
-      message: `Rules could be in more than one table: public.casbin (1 row) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
+      message: `Rules could be in more than one table: public.casbin (1 row) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. A bootstrap without that option makes "casbin" where it finds no rule table: if no application reads it, drop it.`,
     });
   });
 

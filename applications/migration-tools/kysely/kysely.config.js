@@ -1,4 +1,5 @@
 import { withBootstrap } from 'casbin-bootstrap/kysely';
+// From Kysely 0.29 on, Migrator is in 'kysely/migration'.
 import { Kysely, Migrator, PostgresDialect } from 'kysely';
 import { defineConfig, TSFileMigrationProvider } from 'kysely-ctl';
 import pg from 'pg';

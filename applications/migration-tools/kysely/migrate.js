@@ -1,7 +1,8 @@
 import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { withBootstrap } from 'casbin-bootstrap/kysely';
-import { FileMigrationProvider, Kysely, Migrator, PostgresDialect } from 'kysely'; // 0.29: from 'kysely/migration'
+// From Kysely 0.29 on, FileMigrationProvider and Migrator are in 'kysely/migration'.
+import { FileMigrationProvider, Kysely, Migrator, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { options } from '../options.js';
 

@@ -11,6 +11,7 @@ try {
     dir: `${import.meta.dirname}/migrations`,
     migrationsTable: 'pgmigrations',
     direction: 'up',
+    advisoryLockMode: 'wait', // or an instance that starts at the same moment fails
   });
   await bootstrapDatabase(pool, options);
 } finally {

@@ -7,7 +7,8 @@ import { policy, tenantPolicy } from './policy.ts';
 export function route(app: Express, enforcer: DecidingEnforcer): void {
   const requires = createRequires({ enforcer, policy, subject: (request: Request) => request.get('x-user') });
   app.get('/accounts/:id', requires('accounts', 'read'), (request, response) => {
-    response.json({ id: request.params.id });
+    const id: string = request.params.id;
+    response.json({ id });
   });
   // @ts-expect-error: no such action
   requires('accounts', 'raed');

@@ -52,7 +52,10 @@ export async function startExpress(express: () => Express, start: Start): Promis
       '/accounts/:id',
       requires('accounts', 'delete'),
       requires('accounts', 'read'),
-      (request, response) => void response.json({ route: 'delete', id: request.params.id }),
+      (request, response) => {
+        const id: string = request.params.id;
+        response.json({ route: 'delete', id });
+      },
     );
   }
   const server = await new Promise<Server>((resolve) => {

@@ -18,7 +18,7 @@ function ownFile(name: string): string {
     return createRequire(import.meta.url).resolve(`casbin-bootstrap/${name}`);
   } catch (cause) {
     throw new Error(
-      `casbin-bootstrap was bundled, but it reads files of its own, which are not in the bundle (${name}). Leave it out: serverExternalPackages: ['casbin-bootstrap'] in Next, --external:casbin-bootstrap in esbuild. It has to be installed where the bundle runs.`,
+      `casbin-bootstrap reads ${name} of its own, which is not there: the package was bundled, or copied without this file. Leave it out of the bundle, and install it where the bundle runs: serverExternalPackages: ['casbin-bootstrap'] in Next, --external:casbin-bootstrap in esbuild. Where Next copies what it needs, as for output: 'standalone', also give outputFileTracingIncludes: { '/*': ['node_modules/casbin-bootstrap/model/*'] }.`,
       { cause },
     );
   }

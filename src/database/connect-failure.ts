@@ -75,6 +75,9 @@ function remedyFor(reason: string): string {
     return 'Give the authority that signed it (ssl: { ca }, or sslrootcert in the connection string), connect by a name that the certificate has, and renew it if it has expired.';
   }
   if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";
+  if (reason.includes('startup parameter')) {
+    return 'Leave it out of the options of the pool. PgBouncer can also ignore it (ignore_startup_parameters); then it has no effect.';
+  }
   if (reason.includes('timeout')) {
     return 'Check that the server can be reached, and that clients of the pool are released.';
   }

@@ -72,7 +72,10 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
       join pg_catalog.pg_namespace n on n.oid = s.relnamespace
       where granted.insert
     )
-    select format('grant create on database %I to %I;', current_database(), current_user) as remedy
+    select format(
+      'grant create on database %I to %I; -- the schema %I does not exist; or correct its name',
+      current_database(), current_user, home.name
+    ) as remedy
     from home
     where ${create} and oid is null and not has_database_privilege(current_database(), 'create')
     union all

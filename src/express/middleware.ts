@@ -15,9 +15,12 @@ export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends R
   readonly logger?: LoggerLike | undefined;
 }
 
-/** A middleware of Express. */
+/**
+ * A middleware of Express. It takes whatever `params` a request has, so that in the handlers after it they have the
+ * types that the path of the route says.
+ */
 export type Middleware<Request> = (
-  request: Request,
+  request: IncomingMessage & Omit<Request, keyof IncomingMessage | 'params'>,
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => Promise<void>;
@@ -49,7 +52,8 @@ export function createRequires<
     requireKnownPermission(options, permission);
     return async (request, response, next) => {
       try {
-        const refusal = await check(request, permission, log);
+        // Express gives the whole request.
+        const refusal = await check(request as Request, permission, log);
         if (refusal !== null) return answer(response, refusal);
       } catch (error) {
         return next(toError(error));

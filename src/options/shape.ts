@@ -105,6 +105,10 @@ const seeder = v.looseObject(
 const ruleTableName = v.pipe(
   identifierName,
   v.check((given) => !ownTables.includes(given), NOT_OWN),
+  v.check(
+    (given) => !given.includes('.'),
+    'must be the name of a table without its schema: name that by the option schema',
+  ),
 );
 const ruleTable = fields(
   {

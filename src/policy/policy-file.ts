@@ -115,6 +115,11 @@ const NO_DATABASE: Problem = {
 };
 
 function describeUnknownEnding(path: string): Problem {
+  if (/\n|^\s*\{/.test(path)) {
+    const message =
+      'must be a policy or the path of a file with one, not the text of a file. Give the path, or parse the text.';
+    return { code: 'OPTION_INVALID', at: 'policy', message };
+  }
   const message = MODULE_ENDINGS.includes(extname(path))
     ? `a module can't be read here. Give the definition that it exports, or a file that ends in ${KNOWN_ENDINGS}.`
     : `this file ending is not known. Use one of ${KNOWN_ENDINGS}; on the command line also a module, ${MODULE_ENDINGS.join(', ')}.`;

@@ -30,7 +30,7 @@ export interface LiveWatcher extends Watcher, WatcherEx, Disposable {
  */
 export function createWatcher(live: LiveEnforcer): LiveWatcher {
   if (live instanceof MovedEnforcer) return new WatcherOfChanges(live);
-  const message = 'must be a live enforcer, as createLiveEnforcer() makes it';
+  const message = 'must be a live enforcer. Make one: await createLiveEnforcer(pool, options).';
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'live', message }]);
 }
 

@@ -212,7 +212,7 @@ function checkAge(given: JournalPruning): Problem[] {
   const { olderThan }: Partial<JournalPruning> = Object(given);
   if (!(olderThan instanceof Date) || olderThan.getTime() <= Date.now() - YOUNGEST_MS) return [];
   const message =
-    'must be more than an hour ago: what was changed since may not have been read by all who follow it';
+    'must be more than an hour ago: some who follow the journal may not have read what is newer. Give an earlier time.';
   return [{ code: 'OPTION_INVALID', at: 'olderThan', message }];
 }
 

@@ -264,6 +264,9 @@ function isOfOtherColumns(error: unknown): boolean {
   );
 }
 
+// A constant, because what collects the files of an application, as webpack for Next, does not see a call of a call.
+const require = createRequire(import.meta.url);
+
 /** Its constructor is private in the types only: `newAdapter()` is that constructor followed by `open()`. */
 export type StockAdapterClass = new (options: PostgresAdapaterOptions) => PostgresAdapter;
 
@@ -274,8 +277,6 @@ export type StockAdapterClass = new (options: PostgresAdapaterOptions) => Postgr
  * program that imports this library for a policy or a type.
  */
 export function loadStockAdapter(): StockAdapterClass {
-  const stock: { PostgresAdapter: StockAdapterClass } = createRequire(import.meta.url)(
-    'casbin-pg-adapter/lib/adapter.js',
-  );
+  const stock: { PostgresAdapter: StockAdapterClass } = require('casbin-pg-adapter/lib/adapter.js');
   return stock.PostgresAdapter;
 }

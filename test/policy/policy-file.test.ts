@@ -116,6 +116,17 @@ test('a missing file, a folder, an unknown ending and another encoding have mess
   expect(await failure(file)).toMatch(/POLICY_SYNTAX .*UTF-8/);
 });
 
+test.each(['roles:\n  clerk:\n    permissions: {}\n', '{ "roles": {} }'])(
+  'the text of a policy in the place of a path is not shown: %j',
+  async (text) => {
+    await expect(loadPolicyFile(text)).rejects.toMatchObject({
+      problems: [
+        { code: 'OPTION_INVALID', at: 'policy', message: expect.stringContaining('not the text of a file') },
+      ],
+    });
+  },
+);
+
 function neverConnected(): Promise<never> {
   throw new Error('bad input reached the database');
 }

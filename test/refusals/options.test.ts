@@ -164,6 +164,8 @@ describe('options of a wrong type', () => {
           /^must not name a table of casbin-bootstrap itself \(/,
         ] as [string, object, RegExp],
     ),
+    ['table', { table: 'auth.casbin' }, /without its schema: .* option schema \(it is "auth\.casbin"\)\.$/],
+    ['table.name', { table: { name: 'auth.casbin' } }, /without its schema/],
     ['table', { table: 'providers' }, /^must not be the table of seeder "providers" \(it is "providers"\)/],
     ...['kysely_migration', 'kysely_migration_lock'].map(
       (list) =>

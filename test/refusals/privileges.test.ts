@@ -46,7 +46,7 @@ describe('a role without the privileges', () => {
     [
       'to create its schema',
       { bare: true, options: { schema: 'Mine' } },
-      ['grant create on database DATABASE to ROLE;'],
+      ['grant create on database DATABASE to ROLE; -- the schema "Mine" does not exist; or correct its name'],
     ],
     [
       'to create tables in its schema',

@@ -316,6 +316,6 @@ describe('a watcher', () => {
 
   test('needs a live enforcer', async () => {
     const plain: Enforcer = await newEnforcer();
-    expect(() => createWatcher(plain as never)).toThrow('must be a live enforcer');
+    expect(() => createWatcher(plain as never)).toThrow('must be a live enforcer. Make one: ');
   });
 });

@@ -168,6 +168,17 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
     await expectNothingLeft(database, through);
   });
 
+  test('says what to do where the pool gives a setting that PgBouncer refuses', async () => {
+    const { pool } = await openBouncer(1);
+
+    await expect(bootstrapDatabase(pool({ statement_timeout: 1_000 }))).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringMatching(
+        /parameter: statement_timeout\. Leave it out of the options of the pool\. /,
+      ),
+    });
+  });
+
   test('lets 12 instances in 4 processes bootstrap an empty database over two connections', {
     timeout: PATIENCE_MS,
   }, async () => {

@@ -188,6 +188,8 @@ describe('the matrix of a page', () => {
       `${matrix.roles[3]?.name}, x, read: open`,
     ]);
     expect(matrix.roles[3]?.kind).toBe('everybody');
+    const open = matrix.roles.slice(1).flatMap(({ cells }) => [...cells.rules, ...cells.routes]);
+    expect(open, 'no rule, and no route').toEqual(Array(6).fill(-1));
   });
 
   test('shows a rule without a subject as one of the role itself', async () => {

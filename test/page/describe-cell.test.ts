@@ -28,6 +28,13 @@ test('a cell that no rule is for is explained by that', async () => {
     rule: null,
     rows: [],
   });
+  const { matrix } = await pageOf({ policy: INVOICES }, null);
+  const open = { ...matrix, unlisted: 'allow' } as const;
+  expect(describe(open, 'viewer', 'invoices', 'write')).toMatchObject({
+    decision: 'Allowed',
+    reason: 'no rule denies it',
+    rule: null,
+  });
 });
 
 test('a cell that was granted later names the rules that are not defined', async () => {
@@ -79,13 +86,14 @@ test.each([
   ['inherited', 1, 'Allowed', 'by a rule that is for others too'],
   ['denied', 0, 'Denied', 'by a rule for viewer'],
   ['denied', 1, 'Denied', 'by a rule'],
+  ['added', 1, 'Allowed', 'unlike the definition, which denies it'],
   ['missing', 0, 'Denied', 'unlike the definition, which allows it through viewer'],
   ['error', 2, 'Denied', 'Casbin throws: it is broken'],
   [null, -1, 'Denied', 'no rule allows it'],
 ] as const)('a cell that is %s, by the route %i, is %s: %s', async (state, route, decision, reason) => {
   const { matrix } = await pageOf({ policy: INVOICES }, null);
   const routes = [
-    { path: ['clerk', 'viewer'], ids: [], added: [], error: null },
+    { path: ['clerk', 'editor', 'viewer'], ids: [], added: [], error: null },
     { path: ['clerk'], ids: [], added: [], error: null },
     { path: [], ids: [], added: [], error: 'it is broken' },
   ];

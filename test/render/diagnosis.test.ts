@@ -8,7 +8,7 @@ describe('a diagnosis', () => {
       { check: 'server', status: 'fine', message: 'PostgreSQL 18.', remedies: [] },
       { check: 'index', status: 'warning', message: 'No index.', remedies: ['create index x on y (z)'] },
       {
-        check: 'privileges',
+        check: 'other tables',
         status: 'failure',
         message: 'Run:\n  grant a to b;',
         remedies: ['grant a to b;'],
@@ -21,7 +21,7 @@ describe('a diagnosis', () => {
         '  ✓ server: PostgreSQL 18.',
         '  ! index: No index.',
         '      create index x on y (z)',
-        '  ✗ privileges: Run:',
+        '  ✗ other tables: Run:',
         '      grant a to b;',
         '',
         '1 failure, 1 warning.',
@@ -38,9 +38,9 @@ describe('a diagnosis', () => {
       },
       {
         level: 'error',
-        code: 'PRIVILEGES',
+        code: 'OTHER_TABLES',
         at: null,
-        subject: 'privileges',
+        subject: 'other tables',
         message: 'Run:\n  grant a to b;',
       },
     ]);

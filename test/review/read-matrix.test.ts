@@ -169,7 +169,12 @@ describe('a matrix', () => {
       '  obj          "a,\\u202e"',
       '  "b,c\\u009b"  ●',
     ]);
-    expect(listMatrixRemarks(matrix)).toMatchObject([{ subject: `"${subject}"`, message: '"b,c\u009b"' }]);
+    const inherited = { subject, permission, rule: null, rolePath: [subject, 'd,e'] };
+    const remarks = listMatrixRemarks({ ...matrix, allowed: [...matrix.allowed, inherited] });
+    expect(remarks).toMatchObject([
+      { level: 'note', code: 'ALLOWED', subject: `"${subject}"`, message: '"b,c\u009b"' },
+      { message: `"b,c\u009b" ("${subject}" → "d,e")` },
+    ]);
   });
 
   test('fits into the width, of which a Chinese character takes two columns and an escaped one six', () => {

@@ -52,9 +52,15 @@ test('a cell that was granted later names the rules that are not defined', async
 });
 
 test('a cell is explained by who added its rule and the links to it, where that is known', async () => {
-  const lines = [...linesOf(INVOICES), ['p', 'viewer', 'ledger', 'read'], ['g', 'bob', 'ledger']];
+  const lines = [
+    ...linesOf(INVOICES),
+    ['p', 'viewer', 'ledger', 'read'],
+    ['g', 'bob', 'ledger'],
+    ['g', 'temp', 'clerk'],
+    ['p', 'temp', 'x', 'y'],
+  ];
   const page = await pageOf({ policy: INVOICES }, stored(lines), ({ ptype, values }) =>
-    values.includes('ledger')
+    values.includes('ledger') || values.includes('temp')
       ? {
           rule: [ptype, ...values],
           at: new Date('2026-11-27T15:37:01Z'),
@@ -66,7 +72,10 @@ test('a cell is explained by who added its rule and the links to it, where that 
     'p, viewer, ledger, read — by jane, 2026-11-27 15:37 UTC: ticket 7',
   ]);
   expect(describe(page.matrix, 'clerk', 'invoices', 'write').granted).toEqual([]);
-  expect(Object.keys(page.matrix.granted), 'and of no row that no cell needs').toEqual(['4']);
+  expect(describe(page.matrix, 'temp', 'invoices', 'write').granted).toEqual([
+    'g, temp, clerk — by jane, 2026-11-27 15:37 UTC: ticket 7',
+  ]);
+  expect(Object.keys(page.matrix.granted), 'and of no row that no cell needs').toEqual(['4', '6', '7']);
 });
 
 test('a cell whose rule is missing is explained by the definition', async () => {

@@ -283,6 +283,12 @@ describe('the matrix of a page', () => {
     expect(matrix.isCompared).toBe(false);
     expect(matrix.roles.map(({ name }) => name)).toEqual(['viewer', 'clerk']);
     expect(hierarchies[0]?.edges).toHaveLength(3);
+    const undefinedCircle = [
+      ['g', 'boss', 'chief'],
+      ['g', 'chief', 'boss'],
+    ];
+    const page = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...undefinedCircle]));
+    expect(page.notes).toEqual(notes);
   });
 
   test('has a role manager of the application decide', async () => {

@@ -185,6 +185,7 @@ describe('the differences of a page', () => {
     const links = [
       ['g', 'Doe, John', 'clerk'],
       ['g', 'clerk', 'a,b'],
+      ['p', 'x,y', 'a'],
     ];
     const page = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...links]));
     expect(textOf(renderDifferences(page)?.text ?? '')).toContain('Doe, John');
@@ -193,6 +194,7 @@ describe('the differences of a page', () => {
     expect(text).toMatch(
       /g row \d+ — Something is wrong with this link: casbin-bootstrap verify tells what\./,
     );
+    expect(text, 'a rule').toContain('p, "x,y", a row 6 —');
     expect(text, 'a role').toMatch(/about stored rules .*clerk, "a,b"/);
     expect(JSON.stringify(withoutUsers(page).verification?.integrity)).not.toContain('Doe');
   });

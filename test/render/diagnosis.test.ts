@@ -27,6 +27,8 @@ describe('a diagnosis', () => {
         '1 failure, 1 warning.',
       ].join('\n'),
     );
+    const colored = renderDiagnosis({ ok: false, findings }, { where: 'x', color: true });
+    for (const sign of ['\u001b[32m✓', '\u001b[33m!', '\u001b[31m✗']) expect(colored).toContain(sign);
     expect(listDiagnosisRemarks({ ok: false, findings })).toEqual([
       { level: 'pass', code: 'SERVER', at: null, subject: 'server', message: 'PostgreSQL 18.' },
       {

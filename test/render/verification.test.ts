@@ -93,6 +93,18 @@ describe('a verification', () => {
     );
   });
 
+  test('has a code for each kind of failure', () => {
+    const kinds = ['missing-rule', 'decision', 'never', 'drift', 'structure'] as const;
+    const report = verification({ ok: false, failures: kinds.map((kind) => decision({ kind })) });
+    expect(listVerificationRemarks(report).map(({ code }) => code)).toEqual([
+      'RULE_MISSING',
+      'DECISION_UNEXPECTED',
+      'NEVER_ALLOWED',
+      'DRIFT',
+      'HIERARCHY_BROKEN',
+    ]);
+  });
+
   test('names in remarks the stored rule and the rows of each fault', () => {
     const fault = {
       severity: 'failure',

@@ -26,6 +26,12 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     await page.getByLabel('Resource', { exact: true }).selectOption('invoices');
     await page.getByLabel('Action', { exact: true }).selectOption('delete');
     await expect.poll(() => status.textContent()).toBe('4 of 6 roles × 1 of 15 permissions');
+    const shown = ['Role', 'Resource', 'Action'].map((label) => page.getByLabel(label, { exact: true }));
+    expect(await Promise.all(shown.map((field) => field.inputValue()))).toEqual(['a', 'invoices', 'delete']);
+    await page.getByLabel('Resource', { exact: true }).selectOption('users');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('No permission matches these filters. Show everything');
     await page.getByRole('button', { name: 'Reset' }).click();
     await page.getByLabel('Show', { exact: true }).selectOption('differences only');
     await expect.poll(() => status.textContent()).toBe('4 of 6 roles × 5 of 15 permissions');
@@ -44,6 +50,10 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     await expect.poll(() => page.getByRole('status').textContent()).toBe('1 role × 11 of 20 permissions');
     await page.getByRole('button', { name: 'Reset' }).click();
     expect(await resource.inputValue()).toBe('');
+    const fewer = await openPage(
+      await renderPage(await pageOf({ policy: { rules: rules.slice(0, 12) } }, null)),
+    );
+    await fewer.page.getByLabel('Resource', { exact: true }).selectOption('resource 11');
   });
 
   test('explains the marks that its cells have, and those that a difference would have', async () => {

@@ -295,7 +295,7 @@ describe('a project without a database', () => {
     });
     const { folder } = await createProject();
     await expect(initProject(folder, null, { form: 'xml' as never })).rejects.toMatchObject({
-      problems: [{ at: 'form' }],
+      problems: [{ code: 'OPTION_INVALID', at: 'form', message: 'must be yaml, csv or module.' }],
     });
     for (const [manifest, reason] of [
       ['[', /JSON/],

@@ -17,7 +17,7 @@ export function spanAt(scrolled: number, visible: number, size: number, count: n
 
 /** The numbers of a span, and the number of the item that has the focus. */
 export function numbersIn({ first, end }: Span, also: number): number[] {
-  const numbers = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
+  const numbers = Array.from({ length: end - first }, (_, index) => first + index);
   if (also < first) return [also, ...numbers];
   return also >= end ? [...numbers, also] : numbers;
 }

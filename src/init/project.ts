@@ -5,7 +5,6 @@ import { reasonOf } from '../text.ts';
 
 /** What is known about a project before anything is written into it. */
 export interface Project {
-  readonly folder: string;
   /** The text of its package.json. */
   readonly manifest: string;
   /** The scripts in it. */
@@ -68,7 +67,6 @@ export function readProject(folder: string): Project {
     Object.entries(known).find(([name]) => packages.includes(name))?.[1] ?? null;
   const isTypeScript = existsSync(join(folder, 'tsconfig.json'));
   return {
-    folder,
     manifest: text,
     scripts: Object(parsed.scripts),
     ending: isTypeScript ? '.ts' : parsed.type === 'module' ? '.js' : '.mjs',

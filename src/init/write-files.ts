@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 import type { ProjectFile } from './project-files.ts';
@@ -85,7 +85,6 @@ async function chooseFiles(
 /** The flag `wx` never replaces a file that somebody else has created meanwhile. */
 function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): void {
   try {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text, { flag });
   } catch (error) {
     const message = `it can't be written: ${reasonOf(error)}. Correct that, and run it again.`;

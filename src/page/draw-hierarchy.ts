@@ -79,7 +79,7 @@ interface Point {
 
 /** A line from the right of one node to the left of another. It crosses columns straight, between their nodes. */
 function drawPath(from: Point, between: readonly Point[], to: Point, width: number): string {
-  const middle = NODE.height / 2;
+  const [middle, bend] = [NODE.height / 2, NODE.columnGap / 2];
   const start = { x: from.x + width, y: from.y + middle };
   const stops = between.flatMap(({ x, y }) => [
     { x, y: y + middle },
@@ -88,8 +88,6 @@ function drawPath(from: Point, between: readonly Point[], to: Point, width: numb
   const end = { x: to.x - 2, y: to.y + middle };
   const steps = [...stops, end].map((point, index, points) => {
     const before = points[index - 1] ?? start;
-    if (index % 2 === 1) return `L${point.x} ${point.y}`;
-    const bend = Math.max(NODE.columnGap, point.x - before.x) / 2;
     return `C${before.x + bend} ${before.y} ${point.x - bend} ${point.y} ${point.x} ${point.y}`;
   });
   return `M${start.x} ${start.y}${steps.join('')}`;

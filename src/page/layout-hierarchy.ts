@@ -43,7 +43,7 @@ export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayou
       passed.push(items++);
     }
     for (const [index, item] of [...passed, parent].entries()) {
-      const before = index === 0 ? child : (passed[index - 1] ?? child);
+      const before = passed[index - 1] ?? child;
       addTo(right, before, item);
       addTo(left, item, before);
     }

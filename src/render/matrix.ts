@@ -33,7 +33,7 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
     const columns = names.map(marksOf);
     const held = columns.flatMap((marks) => [...marks.keys()]);
     const some = new Set(index === 0 ? [...held, ...unheld] : held);
-    const rows = groups.length === 1 ? [...labels.keys()] : [...some].sort((one, other) => one - other);
+    const rows = [...some].sort((one, other) => one - other);
     const shown = rows.slice(0, SHOWN_PERMISSIONS);
     const table = renderTable(
       [{ title }, ...names.map((name) => ({ title: formatValue(name) }))],

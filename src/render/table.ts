@@ -61,7 +61,7 @@ export function measureText(text: string): number {
 }
 
 function layOut(portion: readonly string[][], options: Table.TableConstructorOptions): string {
-  const style = { head: [], border: [], 'padding-left': PADDING, 'padding-right': 0 };
+  const style = { border: [], 'padding-left': PADDING, 'padding-right': 0 };
   const table = new Table({ chars: NO_BORDER, style, ...options });
   table.push(...portion.map((row) => [...row]));
   return table.toString();

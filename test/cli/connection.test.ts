@@ -118,7 +118,15 @@ describe('the database of a command', () => {
 
   test.each([true, 'some/folder'] as const)('is not two at once: %s', async (embedded) => {
     const flags = { databaseUrl: URLS.flag, embedded };
-    await expect(open({ flags })).rejects.toMatchObject({ problems: [{ at: '--embedded' }] });
+    await expect(open({ flags })).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'OPTION_INVALID',
+          at: '--embedded',
+          message: expect.stringContaining('than --database-url.'),
+        },
+      ],
+    });
   });
 
   test.each([
@@ -211,9 +219,10 @@ user=app
   });
 
   test('that no file has is an error that names the files', async () => {
-    const env = { PGSERVICE: 'none', PGSERVICEFILE: await serviceFile() };
+    const env = { PGSERVICE: 'none', PGSERVICEFILE: await serviceFile(), PGSYSCONFDIR: '/nowhere' };
+    const fact = `no service "none" is in ${env.PGSERVICEFILE} or /nowhere/pg_service.conf. Correct`;
     await expect(open({ env })).rejects.toMatchObject({
-      problems: [{ at: 'PGSERVICE', message: expect.stringContaining(env.PGSERVICEFILE) }],
+      problems: [{ code: 'OPTION_INVALID', at: 'PGSERVICE', message: expect.stringContaining(fact) }],
     });
   });
 });

@@ -18,6 +18,11 @@ describe('redaction', () => {
     expect(createRedact('postgres://app:s3cret@h/d')('s3cret, s3cret')).toBe('***, ***');
   });
 
+  test('changes nothing where there is no password', () => {
+    const text = 'undefined is not a function: postgres://app:@h/d';
+    expect(createRedact('postgres://app@h/d')(text)).toBe(text);
+  });
+
   test('hides a password with an @ of its own', () => {
     expect(createRedact('postgres://app:a@b@h/d')('a@b')).toBe('***');
     expect(createRedact('postgres://app:p/a@100%@h/d')('p/a@100%')).toBe('***');

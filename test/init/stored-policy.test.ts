@@ -30,13 +30,20 @@ describe('a project with a database', () => {
   ])('gets the policy that is there, and the table: %s', async (table, options) => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool, { policy, seeders: [], table });
-    await pool.query(
-      `insert into "${table.replaceAll('"', '""')}" (ptype, v0, v1) values ('g', 'alice', 'clerk')`,
-    );
+    const assign = (user: string) =>
+      pool.query(
+        `insert into "${table.replaceAll('"', '""')}" (ptype, v0, v1) values ('g', '${user}', 'clerk')`,
+      );
+    await assign('alice');
     const { folder, read } = await createProject();
     const { notes } = await initProject(folder, pool, {}, options);
     expect(notes[0]).toBe(
       'The policy is the one that the database has; 1 link of a user to a role stays in the database alone.',
+    );
+    await assign('bob');
+    const other = await createProject();
+    expect((await initProject(other.folder, pool, {}, options)).notes[0]).toContain(
+      '; 2 links of users to roles stay in the database alone.',
     );
     await expect(loadPolicyFile(join(folder, 'policy.yaml'))).resolves.toEqual(policy);
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: '${table}',\n`);

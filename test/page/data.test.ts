@@ -1,11 +1,13 @@
 import { newModel } from 'casbin';
 import { describe, expect, test } from 'vitest';
+import { domainsModelPath } from '../../src/index.ts';
+import { NO_ROLE } from '../../src/verification/requests.ts';
 import { modelText } from '../casbin/models.fixture.ts';
 import { cellLines, INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 
 describe('the matrix of a page', () => {
   test("distinguishes a role's own permissions from inherited ones, with rows and the path", async () => {
-    const { matrix } = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
+    const { matrix, omitted } = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
     expect(cellLines(matrix)).toEqual([
       'viewer, invoices, read: direct by "p, viewer, invoices, read" (1)',
       'clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)',
@@ -17,6 +19,7 @@ describe('the matrix of a page', () => {
       subject: 'sub',
       tokens: ['obj', 'act'],
     });
+    expect(omitted).toEqual({ roles: 0, permissions: 0, users: 0, hierarchies: 0 });
   });
 
   test('shows what was granted later, and by which rules and links', async () => {
@@ -87,6 +90,14 @@ describe('the matrix of a page', () => {
       ['x', 'write'],
       ['y', 'read'],
     ]);
+    const inDomain = policy.rules.map(([ptype = '', subject = '', ...rest]) => [
+      ptype,
+      subject,
+      't1',
+      ...rest,
+    ]);
+    const page = await pageOf({ model: domainsModelPath, policy: { rules: inDomain } }, null);
+    expect(page.matrix.permissions).toEqual(matrix.permissions.map((permission) => ['t1', ...permission]));
   });
 
   test('knows the subject of a request by its name, wherever it is', async () => {
@@ -154,7 +165,10 @@ describe('the matrix of a page', () => {
       },
       null,
     );
-    expect(matrix.roles.map(({ kind }) => kind)).toEqual(['defined', 'everybody']);
+    expect(matrix.roles.map(({ name, kind }) => [name, kind])).toEqual([
+      ['a', 'defined'],
+      [NO_ROLE, 'everybody'],
+    ]);
   });
 
   test('shows rules that deny, and what is allowed because no rule denies it', async () => {
@@ -173,6 +187,20 @@ describe('the matrix of a page', () => {
     ]);
   });
 
+  test('shows a denied request by the stored rule that denies it, and no rule where that is missing', async () => {
+    const effect = 'some(where (p.eft == allow)) && !some(where (p.eft == deny))';
+    const model = modelOf(MATCHER, effect, 'sub, obj, act, eft');
+    const rules = [
+      ['p', 'a', 'y', 'read', 'allow'],
+      ['p', 'a', 'z', 'read', 'deny'],
+    ];
+    const live = stored([...rules.slice(0, 1), ['p', 'a', 'x', 'read', 'deny']]);
+    expect(cellLines((await pageOf({ model, policy: { rules } }, live)).matrix)).toEqual([
+      'a, y, read: direct by "p, a, y, read, allow" (1)',
+      'a, x, read: denied by "p, a, x, read, deny" (2)',
+    ]);
+  });
+
   test('shows what no rule denies where each request is decided by itself', async () => {
     const model = modelOf(MATCHER, '!some(where (p.eft == deny))', 'sub, obj, act, eft');
     const rules = [
@@ -188,6 +216,8 @@ describe('the matrix of a page', () => {
       `${matrix.roles[3]?.name}, x, read: open`,
     ]);
     expect(matrix.roles[3]?.kind).toBe('everybody');
+    const open = matrix.roles.slice(1).flatMap(({ cells }) => [...cells.rules, ...cells.routes]);
+    expect(open, 'no rule, and no route').toEqual(Array(6).fill(-1));
   });
 
   test('shows a rule without a subject as one of the role itself', async () => {
@@ -195,6 +225,35 @@ describe('the matrix of a page', () => {
     const policy = { rules: [['p', 'x', 'read']], allow: [['a', 'x', 'read']] };
     const { matrix } = await pageOf({ model, policy }, null);
     expect(cellLines(matrix)).toContain('a, x, read: direct by "p, x, read" (null)');
+  });
+
+  test('tells inherited permissions from own ones, whatever the model calls the subject of a rule', async () => {
+    const rules = [
+      ['p', 'a', 'x', 'read'],
+      ['g', 'b', 'a'],
+    ];
+    const samples = [
+      ['a', 'x', 'read'],
+      ['b', 'x', 'read'],
+    ];
+    const matcher = 'g(r.sub, p.role) && r.obj == p.obj && r.act == p.act';
+    const named = await pageOf(
+      { model: modelOf(matcher, undefined, 'role, obj, act'), policy: { rules, samples } },
+      null,
+    );
+    expect(cellLines(named.matrix)).toEqual([
+      'a, x, read: direct by "p, a, x, read" (null)',
+      'b, x, read: inherited by "p, a, x, read" (null) via b → a ()',
+    ]);
+    const flat = modelOf('r.sub == p.sub && r.obj == p.obj && r.act == p.act');
+    const { matrix } = await pageOf({ model: flat, policy: { rules: rules.slice(0, 1) } }, null);
+    expect(cellLines(matrix)).toEqual(['a, x, read: direct by "p, a, x, read" (null)']);
+  });
+
+  test('has no role that only a listed request names, where rules say which requests there are', async () => {
+    const policy = { ...INVOICES, rules: [], deny: [['nobody', 'invoices', 'write']] };
+    const { matrix } = await pageOf({ policy }, null);
+    expect(matrix.roles.map(({ name }) => name)).toEqual(['viewer', 'clerk']);
   });
 
   test('shows the requests that a definition lists, where its rules are patterns', async () => {
@@ -212,11 +271,24 @@ describe('the matrix of a page', () => {
   });
 
   test('decides nothing on a stored hierarchy with a circle, and says so', async () => {
-    const live = stored([...linesOf(INVOICES), ['g', 'viewer', 'clerk']]);
+    const live = stored([
+      ...linesOf(INVOICES),
+      ['g', 'viewer', 'clerk'],
+      ['g', 'clerk', 'chief'],
+      ['p', 'chief', 'x', 'y'],
+    ]);
     const { matrix, notes, hierarchies } = await pageOf({ policy: INVOICES }, live);
     expect(notes).toEqual([expect.stringContaining('hierarchy is broken')]);
     expect(cellLines(matrix)).toHaveLength(3);
-    expect(hierarchies[0]?.edges).toHaveLength(2);
+    expect(matrix.isCompared).toBe(false);
+    expect(matrix.roles.map(({ name }) => name)).toEqual(['viewer', 'clerk']);
+    expect(hierarchies[0]?.edges).toHaveLength(3);
+    const undefinedCircle = [
+      ['g', 'boss', 'chief'],
+      ['g', 'chief', 'boss'],
+    ];
+    const page = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...undefinedCircle]));
+    expect(page.notes).toEqual(notes);
   });
 
   test('has a role manager of the application decide', async () => {
@@ -303,6 +375,9 @@ describe('who has the roles of a page', () => {
     ]);
     const { matrix, hierarchies, holders } = await pageOf({ model, policy: { rules } }, live);
     expect(matrix.domainAt).toBe(0);
+    expect(cellLines(matrix)).toContain(
+      'boss, t1, x, read: inherited by "p, clerk, t1, x, read" (1) via boss → clerk (3)',
+    );
     expect(matrix.grants).toEqual([
       { role: 'boss', domain: 't1', roles: [1, 0] },
       { role: 'clerk', domain: 't2', roles: [0] },
@@ -362,6 +437,31 @@ describe('the hierarchies of a page', () => {
     expect(hierarchies.map(({ domain, edges }) => [domain, edges[0]?.state])).toEqual([
       ['t1', 'defined'],
       ['t2', 'added'],
+    ]);
+    const page = await pageOf({ model, policy: { rules } }, live);
+    expect(cellLines(page.matrix)).toEqual(
+      expect.arrayContaining([
+        'boss, t1, x: inherited by "p, clerk, t1, x" (1) via boss → clerk (4)',
+        'boss, t2, x: added by "p, clerk, t2, x" (2) via boss → clerk (5)',
+      ]),
+    );
+  });
+
+  test('tell an added link from one that is defined by another role definition', async () => {
+    const model = newModel();
+    const m = 'g(r.sub, p.sub) && g2(r.obj, p.obj)';
+    const g = ['g = _, _', 'g2 = _, _'];
+    model.loadModelFromText(modelText({ r: 'sub, obj', p: 'sub, obj', g, m }));
+    const rules = [
+      ['p', 'one', 'one'],
+      ['p', 'two', 'two'],
+      ['g', 'two', 'one'],
+    ];
+    const live = stored([...rules, ['g2', 'two', 'one'], ['g', 'alice', 'one']]);
+    const { hierarchies } = await pageOf({ model, policy: { rules } }, live);
+    expect(hierarchies.map(({ ptype, edges, nodes }) => [ptype, edges[0]?.state, nodes[1]?.users])).toEqual([
+      ['g', 'defined', 1],
+      ['g2', 'added', 0],
     ]);
   });
 });

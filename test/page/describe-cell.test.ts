@@ -28,6 +28,13 @@ test('a cell that no rule is for is explained by that', async () => {
     rule: null,
     rows: [],
   });
+  const { matrix } = await pageOf({ policy: INVOICES }, null);
+  const open = { ...matrix, unlisted: 'allow' } as const;
+  expect(describe(open, 'viewer', 'invoices', 'write')).toMatchObject({
+    decision: 'Allowed',
+    reason: 'no rule denies it',
+    rule: null,
+  });
 });
 
 test('a cell that was granted later names the rules that are not defined', async () => {
@@ -45,9 +52,15 @@ test('a cell that was granted later names the rules that are not defined', async
 });
 
 test('a cell is explained by who added its rule and the links to it, where that is known', async () => {
-  const lines = [...linesOf(INVOICES), ['p', 'viewer', 'ledger', 'read'], ['g', 'bob', 'ledger']];
+  const lines = [
+    ...linesOf(INVOICES),
+    ['p', 'viewer', 'ledger', 'read'],
+    ['g', 'bob', 'ledger'],
+    ['g', 'temp', 'clerk'],
+    ['p', 'temp', 'x', 'y'],
+  ];
   const page = await pageOf({ policy: INVOICES }, stored(lines), ({ ptype, values }) =>
-    values.includes('ledger')
+    values.includes('ledger') || values.includes('temp')
       ? {
           rule: [ptype, ...values],
           at: new Date('2026-11-27T15:37:01Z'),
@@ -59,7 +72,10 @@ test('a cell is explained by who added its rule and the links to it, where that 
     'p, viewer, ledger, read — by jane, 2026-11-27 15:37 UTC: ticket 7',
   ]);
   expect(describe(page.matrix, 'clerk', 'invoices', 'write').granted).toEqual([]);
-  expect(Object.keys(page.matrix.granted), 'and of no row that no cell needs').toEqual(['4']);
+  expect(describe(page.matrix, 'temp', 'invoices', 'write').granted).toEqual([
+    'g, temp, clerk — by jane, 2026-11-27 15:37 UTC: ticket 7',
+  ]);
+  expect(Object.keys(page.matrix.granted), 'and of no row that no cell needs').toEqual(['4', '6', '7']);
 });
 
 test('a cell whose rule is missing is explained by the definition', async () => {
@@ -79,13 +95,14 @@ test.each([
   ['inherited', 1, 'Allowed', 'by a rule that is for others too'],
   ['denied', 0, 'Denied', 'by a rule for viewer'],
   ['denied', 1, 'Denied', 'by a rule'],
+  ['added', 1, 'Allowed', 'unlike the definition, which denies it'],
   ['missing', 0, 'Denied', 'unlike the definition, which allows it through viewer'],
   ['error', 2, 'Denied', 'Casbin throws: it is broken'],
   [null, -1, 'Denied', 'no rule allows it'],
 ] as const)('a cell that is %s, by the route %i, is %s: %s', async (state, route, decision, reason) => {
   const { matrix } = await pageOf({ policy: INVOICES }, null);
   const routes = [
-    { path: ['clerk', 'viewer'], ids: [], added: [], error: null },
+    { path: ['clerk', 'editor', 'viewer'], ids: [], added: [], error: null },
     { path: ['clerk'], ids: [], added: [], error: null },
     { path: [], ids: [], added: [], error: 'it is broken' },
   ];

@@ -50,6 +50,18 @@ describe('a page of a large policy', () => {
     expect(omitted).toEqual({ roles: 0, permissions: 0 });
   });
 
+  test('has 1,000 roles, and counts the others', async () => {
+    const rules = Array.from({ length: 1_003 }, (_, n) => ['p', `role ${n}`, 'x', 'read']);
+    const { matrix, omitted } = await pageOf({ policy: { rules } }, null);
+    expect(matrix.roles).toHaveLength(1_000);
+    expect(omitted).toMatchObject({ roles: 3, permissions: 0 });
+  });
+
+  test('of roles without permissions leaves nothing out', async () => {
+    const { omitted } = await pageOf({ policy: { rules: [['g', 'a', 'b']] } }, null);
+    expect(omitted).toMatchObject({ roles: 0, permissions: 0 });
+  });
+
   test('names 20,000 users, and counts the others', async () => {
     const rules = [['p', 'clerk', 'x', 'read']];
     const users = Array.from({ length: 20_003 }, (_, n) => ['g', `user ${n}`, 'clerk']);

@@ -21,7 +21,8 @@ describe('the result of a page', () => {
 
   test('shows that it does not, with the numbers of failures and drift', async () => {
     const { text } = renderResult(await shopPage());
-    expect(textOf(text)).toContain('The database does not decide as defined');
+    expect(text).toContain('class="verdict bad">The database does not decide as defined<');
+    expect(text, 'of a tile with nothing more to tell').not.toContain('<small></small>');
     expect(tilesIn(text)).toEqual([
       ['plain', '90 decisions verified 39 allowed'],
       ['bad', '3 failures'],
@@ -54,6 +55,19 @@ describe('the result of a page', () => {
       ['bad', '3 failures'],
       ['odd', '1 beyond the definition'],
     ]);
+    const one = { ...page, matrix: { ...page.matrix, users: page.matrix.users.slice(0, 1) } };
+    const large = {
+      ...page.verification,
+      checks: 12_345,
+      allowed: 2_345,
+      omitted: { failures: 0, drift: 0 },
+    };
+    expect(tilesIn(renderResult({ ...one, verification: large as VerificationReport }).text)).toEqual([
+      ['plain', '12,345 decisions verified 2,345 allowed'],
+      ['bad', '1 failures'],
+      ['good', '0 beyond the definition'],
+      ['plain', '28 rules stored 1 user'],
+    ]);
     expect(textOf(renderDifferences(page)?.text ?? '')).toBe(
       'Difference from the definition Faults of stored rules 1 p, x row 8 — too short' +
         ' More failures 1 2 findings more, not listed. More drift 1 1 finding more, not listed.' +
@@ -71,6 +85,7 @@ describe('the result of a page', () => {
   test('has the numbers of a definition without a database', async () => {
     const page = await pageOf({ policy: INVOICES }, null);
     const { text } = renderResult({ ...page, source: { kind: 'definition', rules: 3 } });
+    expect(text).toContain('class="verdict plain">The policy as it is defined, without a database<');
     expect(tilesIn(text)).toEqual([
       ['plain', '3 rules'],
       ['plain', '2 roles'],
@@ -91,6 +106,41 @@ describe('the differences of a page', () => {
     expect(text).toMatch(/Not decided as defined 2 .*manager, audit log, export/);
     expect(text).toContain('Stored, and not defined 2 p, contractor, reports, read row 22 — who has it: eve');
     expect(text, 'of the others').toContain('by rules that are not defined 1 "clerk, invoices, delete"');
+  });
+
+  test('are in red where something defined is not so, or rules are at fault', async () => {
+    const { verification } = await shopPage();
+    const [finding] = verification?.drift ?? [];
+    const [failure] = verification?.failures ?? [];
+    if (finding === undefined || failure === undefined) throw new Error('nothing was changed');
+    const fault = { ids: [], rule: ['p', 'x'], message: 'too short' } as const;
+    const rule = ['p', 'a', 'b', 'c'];
+    const page = await verifiedPage({
+      failures: (['missing-rule', 'decision', 'never'] as const).map((kind) => ({ ...failure, kind })),
+      drift: [
+        { ...finding, request: ['a', 'b', 'c'] },
+        { ...finding, request: [], rule, ids: [] },
+      ],
+      integrity: (['failure', 'warning'] as const).map((severity) => ({ ...fault, severity })),
+      omitted: { failures: 1, drift: 1 },
+      keptAway: [{ rule, because: 'revoked', actor: null, reason: null, at: null }],
+      left: [rule],
+    });
+    const { text = '' } = renderDifferences(page) ?? {};
+    expect(text, 'without rows').not.toContain('<small>row');
+    expect([...text.matchAll(/finding (\w+)"><h3>(.*?) <span/g)].map(([, ...found]) => found)).toEqual([
+      ['bad', 'Defined, and not stored'],
+      ['bad', 'Not decided as defined'],
+      ['bad', 'Allowed, and must never be'],
+      ['bad', 'Faults of stored rules'],
+      ['bad', 'More failures'],
+      ['odd', 'Decided differently than defined, by rules that are not defined'],
+      ['odd', 'Stored, and not defined'],
+      ['odd', 'More drift'],
+      ['odd', 'Defined, and kept away'],
+      ['odd', 'Retired or renamed, and still stored'],
+      ['odd', 'Warnings about stored rules'],
+    ]);
   });
 
   test('name the rules that stay away, with who revoked them', async () => {
@@ -123,6 +173,8 @@ describe('the differences of a page', () => {
     expect(textOf(text)).toContain('Retired or renamed, and still stored 4 g, ann, ');
     expect(textOf(text)).toContain('p, intern, notes, read 3 findings more, not listed.');
     expect(text).not.toContain('<b>');
+    const many = await verifiedPage({ left: Array.from({ length: 1_450 }, () => ['p', 'a', 'b', 'c']) });
+    expect(renderDifferences(many)?.text).toContain('<li>1,250 more, not shown here.</li>');
     expect(withoutUsers(data).verification).toMatchObject({
       left: [['p', 'intern', 'notes', 'read']],
       leftOmitted: 5,
@@ -133,6 +185,7 @@ describe('the differences of a page', () => {
     const links = [
       ['g', 'Doe, John', 'clerk'],
       ['g', 'clerk', 'a,b'],
+      ['p', 'x,y', 'a'],
     ];
     const page = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...links]));
     expect(textOf(renderDifferences(page)?.text ?? '')).toContain('Doe, John');
@@ -141,6 +194,7 @@ describe('the differences of a page', () => {
     expect(text).toMatch(
       /g row \d+ — Something is wrong with this link: casbin-bootstrap verify tells what\./,
     );
+    expect(text, 'a rule').toContain('p, "x,y", a row 6 —');
     expect(text, 'a role').toMatch(/about stored rules .*clerk, "a,b"/);
     expect(JSON.stringify(withoutUsers(page).verification?.integrity)).not.toContain('Doe');
   });
@@ -167,7 +221,9 @@ describe('the differences of a page', () => {
     expect(await tell({ names: ['eve'], count: 1_235, more: true })).toBe(
       'row 7 — who has it: eve and at least 1,234 more',
     );
+    expect(await tell({ names: ['eve'], count: 1, more: false })).toBe('row 7 — who has it: eve');
     expect(await tell({ names: [], count: 2, more: true })).toBe('row 7 — at least 2 users with it');
+    expect(await tell({ names: [], count: 2, more: false })).toBe('row 7 — 2 users with it');
     expect(await tell({ names: [], count: 0, more: false })).toBe('row 7');
     expect(await tell(null)).toBe('row 7');
   });
@@ -235,6 +291,12 @@ test('a page says what it leaves out, and nothing if it has everything', async (
   expect(textOf(renderOmissions(lacking)?.text ?? '')).toBe(
     'The policy is large. Left out of this page: 1 role, 2 permissions, 1 user, 3 pictures of hierarchies.',
   );
+  const omitted = { roles: 2, permissions: 1, users: 0, hierarchies: 1 };
+  const { text } = renderOmissions({ ...page, omitted, notes: ['It is <odd>.'] }) ?? {};
+  expect(text).toBe(
+    '<p class="note">It is &lt;odd&gt;.</p>' +
+      '<p class="note">The policy is large. Left out of this page: 2 roles, 1 permission, 1 picture of a hierarchy.</p>',
+  );
 });
 
 describe('the roles of a page, one by one', () => {
@@ -245,6 +307,7 @@ describe('the roles of a page, one by one', () => {
     );
     expect(text).toContain('contractor not defined 1 user Inherits from viewer (not defined).');
     expect(text).toContain('audit log read export missing');
+    expect(text).toContain('manager 1 user Inherits from accountant, auditor.');
   });
 
   test('have each kind of permission, and what anybody may do', async () => {
@@ -260,8 +323,8 @@ describe('the roles of a page, one by one', () => {
       { name: 'pattern', kind: 'defined', cells: cells('i', -1) },
       { name: '', kind: 'everybody', cells: cells('e', -1) },
     ];
-    const permissions = ['read', 'write', 'send', 'delete'].map((action) => ['invoices', action]);
-    const routes = [{ path: ['clerk', 'viewer'], ids: [], added: [], error: null }];
+    const permissions = ['read', 'write', 'send', 'delete'].map((action) => ['t1', 'invoices', action]);
+    const routes = [{ path: ['clerk', 'editor', 'viewer'], ids: [], added: [], error: null }];
     const inTenant = { ptype: 'g', domain: 't1' } as const;
     const [hierarchy] = page.hierarchies;
     if (hierarchy === undefined) throw new Error('there is no hierarchy');
@@ -272,9 +335,9 @@ describe('the roles of a page, one by one', () => {
     });
     expect(textOf(text)).toBe(
       'Role by role clerk Inherits from viewer in t1.' +
-        ' invoices read write from viewer send no rule denies it delete denied by a rule' +
-        ' pattern invoices read by a rule for others too' +
-        ' Anybody, without any role invoices read Casbin throws',
+        ' t1, invoices read write from viewer send no rule denies it delete denied by a rule' +
+        ' pattern t1, invoices read by a rule for others too' +
+        ' Anybody, without any role t1, invoices read Casbin throws',
     );
   });
 

@@ -62,6 +62,14 @@ describe('a filter', () => {
     expect(select(many, { ...noFilters(many), values: ['E 1', ''] }).permissions).toEqual([
       1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
     ]);
+    const find = (count: number, ...values: string[]) => {
+      const matrix = { ...MATRIX, permissions: permissions.slice(0, count) };
+      return select(matrix, { ...noFilters(matrix), values }).permissions;
+    };
+    expect(find(13, 'source 3', '')).toEqual([3]);
+    expect(find(12, 'source 3', ''), 'of twelve, one is chosen').toEqual([]);
+    expect(find(12, 'resource 3', '')).toEqual([3]);
+    expect(find(20, '', 'rea'), 'of one, which many permissions have').toEqual([]);
   });
 
   test('by user leaves the roles that the user has, inherited ones included', () => {
@@ -81,10 +89,13 @@ describe('a filter', () => {
     const { roles, isHeld } = select(matrix, { ...noFilters(matrix), user: 'alice' });
     expect(roles).toEqual([1]);
     expect([isHeld(1, 0), isHeld(1, 2), isHeld(0, 0)]).toEqual([true, false, false]);
-    const allowed = { ...matrix, roles: [{ ...CLERK, cells: cells([0, 2], 'dd') }] };
-    const own = { ...allowed, grants: [{ role: 'clerk', domain: 'invoices', roles: [0] }] };
-    const filters = { ...noFilters(matrix), user: 'alice', show: 'allowed' } as const;
-    expect(select(own, filters).permissions).toEqual([0]);
+    const allowed = {
+      ...matrix,
+      roles: matrix.roles.map((role) => ({ ...role, cells: cells([0, 2], 'dd') })),
+    };
+    const selection = select(allowed, { ...noFilters(matrix), user: 'alice', show: 'allowed' });
+    expect(selection.permissions).toEqual([0]);
+    expect([selection.isHeld(1, 0), selection.isHeld(1, 2)]).toEqual([true, false]);
   });
 
   test('by user takes a role in each of its domains, without a domain, and where requests have none', () => {
@@ -110,11 +121,16 @@ describe('a filter', () => {
   test('for what is allowed keeps the permissions that a shown role has', () => {
     expect(shown({ show: 'allowed' })).toEqual({ roles: [0, 1, 2], permissions: [0, 2] });
     expect(shown({ show: 'allowed', role: 'clerk' })).toEqual({ roles: [1], permissions: [0] });
+    expect(shown({ show: 'allowed', values: ['ledger', ''] })).toEqual({
+      roles: [0, 1, 2],
+      permissions: [2],
+    });
   });
 
   test('for what is allowed keeps everything that no rule denies', () => {
     const open: PageMatrix = { ...MATRIX, unlisted: 'allow' };
     expect(select(open, { ...noFilters(open), show: 'allowed' }).permissions).toEqual([0, 1, 2]);
+    expect(select(open, { ...noFilters(open), show: 'differences' }).permissions).toEqual([1, 2]);
   });
 
   test('for differences keeps what was added or is missing, and the roles concerned', () => {
@@ -125,6 +141,7 @@ describe('a filter', () => {
 
 test('users are proposed by part of their names, a few at a time', () => {
   expect(findUsers(MATRIX, 'LIC', 10)).toEqual(['alice', 'alicia']);
+  expect(findUsers(MATRIX, 'cia', 10)).toEqual(['alicia']);
   expect(findUsers(MATRIX, '', 1)).toEqual(['alice']);
 });
 

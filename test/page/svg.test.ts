@@ -23,6 +23,7 @@ describe('an SVG of a policy', () => {
     expect(titles(svg)).toEqual(['Roles', 'Without inheritance']);
     expect(svg.match(/class="edge /g)).toHaveLength(1);
     expect(svg).not.toMatch(/href|@import|url\((?!#)/);
+    expect(svg).not.toMatch(/no roles|not drawn/);
   });
 
   test('takes names for text', async () => {
@@ -48,14 +49,19 @@ describe('an SVG of a policy', () => {
     expect(svg).toContain('6 more hierarchies not drawn.');
     const arrows = [...svg.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(arrows).size).toBe(24);
-    const tops = [...svg.matchAll(/translate\(20 (\d+)\)/g)].map(([, y]) => Number(y));
-    expect(tops).toEqual([...new Set(tops)].sort((one, other) => one - other));
-    expect(Number(/height="(\d+)"/.exec(svg)?.[1])).toBeGreaterThan(tops.at(-1) ?? 0);
+    const parts = partsOf(svg);
+    expect(parts).toHaveLength(24 + 24 + 1);
+    for (const [index, { bottom }] of parts.entries()) {
+      expect(bottom).toBeLessThan(parts[index + 1]?.top ?? Number(/height="(\d+)"/.exec(svg)?.[1]));
+    }
+    const fewer = { domains: { roles, tenants: tenants.slice(0, 25) } };
+    expect(await policyToSvg(fewer, { model: domainsModelPath })).toContain('>1 more hierarchy not drawn.<');
   });
 
   test('is as wide as its widest picture', async () => {
     const rules = ['a', 'b', 'c', 'd'].map((name, n, names) => ['g', name, names[n + 1] ?? 'e']);
-    const svg = await policyToSvg({ rules });
+    const alone = ['p', 'alone', 'x', 'y'];
+    const svg = await policyToSvg({ rules: [...rules, alone] });
     const [, width] = /<svg [^>]*?width="(\d+)"/.exec(svg) ?? [];
     const [, ofPicture] = /<svg role="img"[^>]*? width="(\d+)"/.exec(svg) ?? [];
     expect(Number(width)).toBe(Number(ofPicture) + 40);
@@ -66,13 +72,27 @@ describe('an SVG of a policy', () => {
     const most = await policyToSvg({ rules: rules.slice(1) });
     expect(most).not.toContain('too many');
     const svg = await policyToSvg({ rules });
-    expect(svg).toContain('401 names: too many for a picture.');
+    expect(svg).toMatch(/class="omitted" [^>]*>401 names: too many for a picture\.</);
     expect(svg).not.toContain('class="node');
     const model = newModel(modelText({ r: 'sub', p: 'sub', g: [], m: 'r.sub == p.sub' }));
-    expect(await policyToSvg({ rules: [] }, { model })).toContain('The policy has no roles.');
+    expect(await policyToSvg({ rules: [] }, { model })).toMatch(
+      /class="omitted" [^>]*>The policy has no roles\.</,
+    );
   });
 });
 
 function titles(svg: string): string[] {
   return [...svg.matchAll(/<text class="title"[^>]*>(.*?)<\/text>/g)].map(([, title = '']) => title);
+}
+
+/** Where each line of text and each picture is, in their order. */
+function partsOf(svg: string) {
+  const parts = svg.matchAll(
+    /<text class="(?:title|omitted)" x="20" y="(\d+)"|<g transform="translate\(20 (\d+)\)"><svg [^>]* height="(\d+)"/g,
+  );
+  return [...parts].map(([, baseline, top, height]) =>
+    baseline === undefined
+      ? { top: Number(top), bottom: Number(top) + Number(height) }
+      : { top: Number(baseline) - 12, bottom: Number(baseline) + 4 },
+  );
 }

@@ -34,6 +34,9 @@ test('a database with this version, or without one, is distinguished from others
     textOf(renderVersions(await pageOf({ policy }, live, undefined, newest)));
   expect(await of(4)).toContain('; the database was bootstrapped with it.');
   expect(await of(null)).toContain('; the database was bootstrapped with none yet.');
+  const retired = { ...policy, retired: { roles: { intern: {} } } };
+  expect(renderVersions(await pageOf({ policy: retired }, null))?.text).toContain('<ul><li>');
+  expect(renderVersions(await pageOf({ policy }, null))?.text).not.toContain('<ul>');
   expect(textOf(renderVersions(await pageOf({ policy }, null)))).toBe(
     'Version 4 Version 4 of the definition.',
   );

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { listChangeRemarks, renderChange } from '../../src/render/change.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 
 test('a change shows control characters of its rules, its actor and its reason', () => {
   const rule = ['g', 'carol\u009b31m', 'clerk'];
@@ -24,4 +25,52 @@ test('a change shows control characters of its rules, its actor and its reason',
     'Database: x\n\nNothing to change: ""carol\\u009b", clerk" is not assigned.',
   );
   expect(listChangeRemarks(nothing, asked)).toMatchObject([{ level: 'note', code: 'NOTHING_TO_CHANGE' }]);
+});
+
+test('each rule of a change that is made already is told by itself', () => {
+  const changes = {
+    grant: [['clerk', 'invoices', 'read'] as const],
+    revoke: [['clerk', 'a,b', 'read'] as const],
+    assign: [['carol', 'clerk'] as const],
+    unassign: [['dan', 'clerk'] as const],
+  };
+  const report = { added: [], removed: [], comesBack: [], journaled: true };
+  expect(renderChange(report, { changes, actor: 'jane', where: 'x' })).toBe(
+    'Database: x\n\nNothing to change: "p, clerk, invoices, read" is stored already, ' +
+      '"g, carol, clerk" is stored already, "p, clerk, "a,b", read" is not stored, "g, dan, clerk" is not stored.',
+  );
+});
+
+test('a change is in the colours of a diff, and says where it is recorded', () => {
+  const rule = ['g', 'carol', 'clerk'];
+  const report = { added: [], removed: [rule], comesBack: [rule], journaled: true };
+  const tell = (record: object, journaled = true) => {
+    const asked = { changes: {}, actor: 'jane', where: 'x', ...record };
+    const remarks = renderCompact(listChangeRemarks({ ...report, journaled }, asked)).split('\n');
+    expect(
+      renderChange({ ...report, journaled }, asked)
+        .split('\n\n')
+        .at(-1),
+    ).toBe(remarks.at(-1));
+    return [remarks[0], remarks.at(-1)];
+  };
+  const removed = 'rule removed: g, carol, clerk';
+  expect(tell({})).toEqual([removed, 'In the journal: jane.']);
+  expect(tell({ reason: 'ticket 7', force: true })).toEqual([
+    removed,
+    'In the journal: jane, forced: ticket 7.',
+  ]);
+  expect(tell({ dryRun: true })).toEqual([
+    'rule would be removed: g, carol, clerk',
+    'Dry run: nothing was changed.',
+  ]);
+  expect(tell({}, false)).toEqual([
+    removed,
+    'Not recorded: the table has no journal. A bootstrap with journal: true makes one.',
+  ]);
+  const look = { changes: {}, actor: 'jane', where: 'x', color: true };
+  const told = renderChange({ ...report, added: [rule] }, look);
+  expect(told).toContain('\u001b[32m+ g, carol');
+  expect(told).toContain('\u001b[31m- g, carol');
+  expect(told).toContain('\u001b[33mThe policy defines');
 });

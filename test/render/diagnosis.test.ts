@@ -8,7 +8,7 @@ describe('a diagnosis', () => {
       { check: 'server', status: 'fine', message: 'PostgreSQL 18.', remedies: [] },
       { check: 'index', status: 'warning', message: 'No index.', remedies: ['create index x on y (z)'] },
       {
-        check: 'privileges',
+        check: 'other tables',
         status: 'failure',
         message: 'Run:\n  grant a to b;',
         remedies: ['grant a to b;'],
@@ -21,12 +21,14 @@ describe('a diagnosis', () => {
         '  ✓ server: PostgreSQL 18.',
         '  ! index: No index.',
         '      create index x on y (z)',
-        '  ✗ privileges: Run:',
+        '  ✗ other tables: Run:',
         '      grant a to b;',
         '',
         '1 failure, 1 warning.',
       ].join('\n'),
     );
+    const colored = renderDiagnosis({ ok: false, findings }, { where: 'x', color: true });
+    for (const sign of ['\u001b[32m✓', '\u001b[33m!', '\u001b[31m✗']) expect(colored).toContain(sign);
     expect(listDiagnosisRemarks({ ok: false, findings })).toEqual([
       { level: 'pass', code: 'SERVER', at: null, subject: 'server', message: 'PostgreSQL 18.' },
       {
@@ -38,9 +40,9 @@ describe('a diagnosis', () => {
       },
       {
         level: 'error',
-        code: 'PRIVILEGES',
+        code: 'OTHER_TABLES',
         at: null,
-        subject: 'privileges',
+        subject: 'other tables',
         message: 'Run:\n  grant a to b;',
       },
     ]);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { listDiffRemarks, renderDiff } from '../../src/render/diff.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
 
 const DENIED = {
@@ -36,7 +37,7 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
         {
           request: ['clerk', 'invoices', 'write'],
           before: ALLOWED,
-          after: { ...DENIED, rule: ['p', 'x'], reason: 'by "p, x"' },
+          after: { ...DENIED, rule: ['p', 'x'], added: [['g', 'clerk', 'guest']], reason: 'by "p, x"' },
         },
       ],
       omitted: { more: 3, less: 1_202 },
@@ -56,13 +57,38 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
       '',
       'No longer allowed:',
       '  - anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer; g2, invoices, papers)',
-      '  - clerk, invoices, write — by "p, x"',
+      '  - clerk, invoices, write — by "p, x" (new: g, clerk, guest)',
       '',
       'Of 1,234 requests, 4 are allowed now, and 1,204 no longer.',
       '',
       '1 link of users to roles left out.',
     ].join('\n'),
   );
+  expect(listDiffRemarks(diff).map(({ level, code }) => `${level} ${code}`)).toEqual([
+    'note RULE_ADDED',
+    'note RULE_REMOVED',
+    'note ALLOWED_NOW',
+    'note NO_LONGER_ALLOWED',
+    'note NO_LONGER_ALLOWED',
+    'note DECISIONS',
+  ]);
+  expect(renderCompact(listDiffRemarks(diff)).split('\n')).toEqual([
+    'rule added: p, viewer, invoices, read',
+    'rule removed: g, a, b',
+    'allowed now: clerk, invoices, "read\\u009b[2J" — by "p, viewer, invoices, read", through clerk → viewer (new: g, clerk, viewer; g2, invoices, papers)',
+    'no longer allowed: anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer; g2, invoices, papers)',
+    'no longer allowed: clerk, invoices, write — by "p, x" (new: g, clerk, guest)',
+    'decisions: Of 1,234 requests, 4 are allowed now, and 1,204 no longer.',
+  ]);
+});
+
+test.each([
+  [1, 0, 'Of 4 requests, 1 is allowed now, and 0 no longer.'],
+  [0, 1, 'Of 4 requests, 0 are allowed now, and 1 no longer.'],
+])('%i more and %i fewer decisions are counted', (more, less, expected) => {
+  const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more, less } };
+  const rules = { added: [['p', 'a', 'b', 'c']], removed: [], reordered: false };
+  expect(renderDiff({ rules, decisions, userLinks: 0 })).toBe(`Rules added:\n  + p, a, b, c\n\n${expected}`);
 });
 
 test('no difference is reported in two lines', () => {
@@ -101,10 +127,20 @@ test('what can not be told is said, where rules differ', () => {
   expect(renderDiff(reordered)).toMatch(
     /^Rules that both have are in another order, which may decide\.\n\n.*Other requests may be decided/s,
   );
-  expect(listDiffRemarks(reordered).map(({ code }) => code)).toEqual([
-    'RULES_REORDERED',
-    'DECISIONS',
-    'DECISIONS_UNTOLD',
+  expect(listDiffRemarks(reordered)).toMatchObject([
+    {
+      level: 'note',
+      code: 'RULES_REORDERED',
+      subject: 'rules',
+      message: expect.stringMatching(/^Rules that/),
+    },
+    {
+      level: 'note',
+      code: 'DECISIONS',
+      subject: 'decisions',
+      message: expect.stringMatching(/^No decision/),
+    },
+    { code: 'DECISIONS_UNTOLD', subject: 'decisions', message: expect.stringMatching(/^Other requests/) },
   ]);
   expect(listDiffRemarks(same).map(({ level }) => level)).not.toContain('warning');
 });

@@ -44,6 +44,37 @@ test('rows and added rules are shown together with the rule and the roles', () =
   );
 });
 
+test('values that are no strings, and roles of several domains, are shown as they are given', () => {
+  const roles = [
+    {
+      ptype: 'g',
+      name: 'a,b',
+      domain: 'x,y',
+      paths: [
+        ['a,b', 'c,d'],
+        ['a,b', 'e'],
+      ],
+      more: true,
+    },
+    { ptype: 'g2', name: 'f,g', domain: 'x,y', paths: [], more: false },
+  ];
+  const told = renderExplanation(
+    { ...EXPLANATION, rolePath: [], ids: [1], granted: [], added: [], roles, unknown: ['"obj" is unknown'] },
+    { shown: ['{"age":7}', 'invoices', 'read'] },
+  );
+  expect(told.split('\n').filter((line) => !line.startsWith('  answer'))).toEqual([
+    '"{"age":7}, invoices, read" is allowed',
+    '',
+    '  request  sub = {"age":7}, obj = invoices, act = read',
+    '  roles    "a,b" → "c,d" in "x,y"',
+    '           "a,b" → e in "x,y"',
+    '           …',
+    '           no "g2" rule gives "f,g" a role in "x,y"',
+    '  rows     1',
+    '  unknown  "obj" is unknown',
+  ]);
+});
+
 test('a permission of its own has no path of roles', () => {
   expect(renderExplanation({ ...EXPLANATION, rolePath: ['alice'] })).not.toMatch(/^ {2}roles/m);
 });
@@ -88,6 +119,12 @@ test('an explanation in one line has the rule and the roles, or what comes close
   expect(renderCompact(listExplanationRemarks(denied))).toMatch(
     /: denied: no rule allows it, closest p, clerk, invoices, read — act is read$/,
   );
+  expect(renderExplanation(denied)).toContain(
+    '\n           p, clerk, ledger, read — obj is ledger; act is read',
+  );
+  const [told] = listExplanationRemarks({ ...EXPLANATION, rolePath: ['a,b', 'clerk'] });
+  expect(told).toMatchObject({ level: 'note', code: 'DECISION' });
+  expect(told?.message).toContain('through "a,b" → clerk');
 });
 
 test('shows characters that a terminal obeys instead of sending them', () => {

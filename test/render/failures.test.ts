@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { renderFailures, renderRemedies } from '../../src/render/findings.ts';
+import { renderDrift, renderFailures, renderRemedies } from '../../src/render/findings.ts';
 import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 
 const MISSING = decision({
@@ -38,6 +38,26 @@ describe('the failures of a verification', () => {
         '  guest, users, write   deny      allow   by "p, guest, users, write"',
       ].join('\n'),
     );
+  });
+
+  test('are counted in the plural, and with those that are not listed', () => {
+    const drift = { ...ADDED_RULE, kind: 'drift' } as const;
+    const failures = [MISSING, MISSING, drift, { ...drift, ids: [3, 4] }];
+    const told = renderFailures(verification({ ok: false, failures, omitted: { failures: 2, drift: 0 } }));
+    expect(told).toContain('2 defined rules are missing from the database:\n');
+    expect(told).toMatch(/\n2 stored rules are not defined:\n.*\n +17 {2}p, .*\n +3, 4 {2}p, /);
+    expect(told).toMatch(/\n\n2 more failures are not listed\.$/);
+  });
+
+  test('name who has what was added, where that is known', () => {
+    const added = [['g', 'eve', 'clerk']];
+    const drift = decision({ kind: 'drift', added });
+    const holders = { names: ['eve'], count: 1, more: false };
+    const told = renderDrift([{ ...drift, holders }, drift]).join('\n\n');
+    expect(told).toMatch(
+      /^2 requests are decided differently than defined:\n.*why +who has it now\n.*it {2}eve\n.*it$/,
+    );
+    expect(renderDrift([drift]).join()).not.toMatch(/who|stored rule/);
   });
 
   test('put values in quotes that would be misread', () => {

@@ -48,6 +48,12 @@ test('a history has a line for each change, and shows role and application of wr
     '- g, carol, "cle,rk", by role app (psql)',
     '- all rules, by role app',
   ]);
+  expect(listHistoryRemarks([ENTRY])).toMatchObject([
+    { level: 'note', code: 'CHANGE', subject: '2026-11-27T15:37:01.500Z' },
+  ]);
+  expect(renderHistory([ENTRY], { where: 'x', limit: 9, state: null, color: true })).toContain(
+    '\u001b[2m1 change, the newest last.',
+  );
 });
 
 test('a history of several tables names them, and says that there may be older changes', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { listLintRemarks, renderLint } from '../../src/render/lint.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 
 const PROBLEM = {
   code: 'ROLE_UNDEFINED',
@@ -45,4 +46,19 @@ test('warnings are between the problems and the result', () => {
   expect(renderLint({ ok: true, problems: [], warnings, coverage: null })).toBe(
     'policy: warning: No decision. [NOTHING_VERIFIED]\n\nNo problems.',
   );
+  const coverage = { covered: 1, total: 2, uncovered: [['p', 'a', 'b', 'c']] };
+  const remarks = listLintRemarks({ ok: true, problems: [], warnings, coverage });
+  expect(remarks.at(-1)).toMatchObject({ level: 'pass', code: 'NO_PROBLEM' });
+  expect(renderCompact(remarks).split('\n')).toEqual([
+    'policy: warning: No decision. [NOTHING_VERIFIED]',
+    'model and policy: ok, 1 of 2 rules decides at least one request',
+  ]);
+});
+
+test('codes are dim, and the result is in green or red, where colours are wanted', () => {
+  const tell = (ok: boolean) =>
+    renderLint({ ok, problems: ok ? [] : [PROBLEM], warnings: [], coverage: null }, { color: true });
+  expect(tell(true)).toBe('\u001b[1m\u001b[32mNo problems.\u001b[39m\u001b[22m');
+  expect(tell(false)).toContain('\u001b[2m[ROLE_UNDEFINED]');
+  expect(tell(false)).toContain('\n\n\u001b[1m\u001b[31m1 problem.');
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { listPlanRemarks, renderPlan } from '../../src/render/plan.ts';
 import { renderCompact } from '../../src/render/remark-formats.ts';
-import { renderStatus } from '../../src/render/status.ts';
+import { listStatusRemarks, renderStatus } from '../../src/render/status.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
@@ -70,7 +70,23 @@ describe('a plan', () => {
       rows: [],
     };
     expect(renderPlan(plan, HERE)).toContain('\n  + 1,003 more rules\n');
-    expect(listPlanRemarks(plan).filter(({ code }) => code === 'WOULD_CHANGE')).toHaveLength(1_203);
+    const told = listPlanRemarks(plan).filter(({ code }) => code === 'WOULD_CHANGE');
+    expect(told).toHaveLength(1_203);
+    expect(new Set(told.map(({ level }) => level))).toEqual(new Set(['note']));
+    const amount = (length: number) => {
+      const text = renderPlan({ ...plan, rules: Array.from({ length }, () => RULE) }, HERE);
+      return [text.match(/\+ p, viewer/g)?.length, /\+ (.*) more rules?\n/.exec(text)?.[1]];
+    };
+    expect(amount(200)).toEqual([200, undefined]);
+    expect(amount(201)).toEqual([200, '1']);
+  });
+
+  test('is in green where colours are wanted, and names only what happens to an existing table', () => {
+    const takeover = { constraintReplaced: false, duplicatesRemoved: 0 };
+    const plan = { ...bootstrap({ changed: true, takeover }), newSchema: 'auth', rules: [], rows: [] };
+    const told = renderPlan(plan, { ...HERE, color: true });
+    expect(told).toContain('\u001b[1mA bootstrap would change');
+    expect(told).toContain('\n\u001b[32m  + schema auth\u001b[39m\n\n56');
   });
 
   test('of many rows shows the first of each seeder, and says what it does not list', () => {
@@ -94,6 +110,9 @@ describe('a plan', () => {
     );
     expect(text).toContain('\n  + 10 more rows by more than it counts\n');
     expect(text).not.toContain('id = 50');
+    const seeders = [{ ...seeder, name: 'many', inserted: 50 }];
+    const most = renderPlan({ ...plan, seeders, rows: plan.rows.slice(0, 50) }, HERE);
+    expect(most).toMatch(/ {2}\+ a\.b: id = 49\n\n56/);
   });
 
   test('without anything says so', () => {
@@ -138,6 +157,7 @@ describe('a status', () => {
       integrity: [
         { ids: [12], severity: 'failure', rule: ['p', 'f(x'], message: 'It can not be loaded.' },
         { ids: [13], severity: 'warning', rule: ['p9', 'x'], message: 'Nobody reads it.' },
+        { ids: [14], severity: 'warning', rule: ['p9', 'y'], message: 'Nobody reads it.' },
       ],
       scope: { kind: 'part', rules: 16 },
     });
@@ -155,7 +175,32 @@ describe('a status', () => {
       verification: null,
     };
     expect(renderStatus(empty, HERE)).toMatch(
-      /table {8}public\.casbin is missing\n {2}migrations {3}run by another tool\n.*decisions {4}not verified/s,
+      /table {8}public\.casbin is missing\n {2}migrations {3}run by another tool\n.*decisions {4}not verified\n {2}drift {8}not verified\n/s,
     );
+    const own = { ...empty, applicationMigrations: null };
+    expect(renderStatus(own, HERE)).not.toContain('application');
+    const pending = { applied: ['a'], pending: ['b', 'c'] };
+    expect(renderStatus({ ...empty, packageMigrations: pending }, HERE)).toContain('2 pending: b, c\n');
+  });
+
+  test('is a note for each fact, and a warning if there is something to do', () => {
+    const part = verification({ drift: [ADDED_RULE], scope: { kind: 'part', rules: 16 } });
+    const told = listStatusRemarks({ ...status, verification: part });
+    expect(renderCompact(told).split('\n')).toEqual([
+      'table: public.casbin, layout document',
+      'migrations: 1 applied, none pending',
+      'application: 0 applied, 1 pending: 001_a\\u001b',
+      'rules: 16 defined, 18 stored: 0 missing, 2 extra',
+      'decisions: 56 decisions as defined',
+      'drift: 1 finding, of the part that was read: casbin-bootstrap verify lists them',
+      'warning: A bootstrap would have something to do: casbin-bootstrap plan tells what. [BOOTSTRAP_NEEDED]',
+    ]);
+    const complete = { ...status, isComplete: true };
+    expect(listStatusRemarks(complete).map(({ level, code }) => [level, code])).toEqual(
+      Array(6).fill(['note', 'STATUS']),
+    );
+    const colored = { ...HERE, color: true };
+    expect(renderStatus(complete, colored)).toContain('\u001b[32mEverything');
+    expect(renderStatus(status, colored)).toContain('\u001b[33mA bootstrap');
   });
 });

@@ -90,13 +90,17 @@ test('JUnit stays XML, whatever a file, a name and a message have in them', () =
     `      <failure type="ODD" message="${told}">${told}</failure>`,
     '    </testcase>',
   ]);
+  const warning = { ...remark, level: 'warning' } as const;
+  expect(renderJunit([warning], { name: 'casbin-bootstrap verify', durationMs: 2_500 })).toContain(
+    `<system-out>warning: ${told}</system-out>`,
+  );
 });
 
 test('JUnit has a case for each remark, in the suite of its file, and those with an error fail', () => {
-  const xml = renderJunit(REMARKS, { name: 'casbin-bootstrap verify', durationMs: 4 });
+  const xml = renderJunit(REMARKS, { name: 'casbin-bootstrap verify', durationMs: 2_500 });
   expect(xml.split('\n').map((line) => line.trim())).toEqual([
     '<?xml version="1.0" encoding="UTF-8"?>',
-    '<testsuites name="casbin-bootstrap" tests="7" failures="2" time="0.004">',
+    '<testsuites name="casbin-bootstrap" tests="7" failures="2" time="2.500">',
     '<testsuite name="dir a/policy.yaml" tests="1" failures="1">',
     '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml" line="3">',
     '<failure type="ROLE_UNDEFINED" message="100 %&#10;  of it">more&#10;of it</failure>',
@@ -126,6 +130,7 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
 
 test('SARIF has a result for each remark that is about something wrong, with its place', () => {
   expect(toSarif(REMARKS, '1.2.3', 'project.yaml', '')).toMatchObject({
+    $schema: expect.stringMatching(/^https:.*sarif-2\.1\.0\.json$/),
     version: '2.1.0',
     runs: [
       {
@@ -133,8 +138,10 @@ test('SARIF has a result for each remark that is about something wrong, with its
           driver: {
             name: 'casbin-bootstrap',
             version: '1.2.3',
+            informationUri: expect.stringMatching(/^https:/),
             rules: ['ROLE_UNDEFINED', 'OPTION_INVALID', 'NOTHING_VERIFIED', 'SEEDER', 'INDEX'].map((id) => ({
               id,
+              helpUri: expect.stringMatching(/^https:.*#formats$/),
             })),
           },
         },
@@ -198,6 +205,9 @@ test('SARIF names files from the working directory on, and others by their URL',
   };
   const artifact = (uri: string) => ({ physicalLocation: { artifactLocation: { uri } } });
   expect(uriOf(join(process.cwd(), 'a b', 'policy.yaml'))).toEqual(artifact('a%20b/policy.yaml'));
+  expect(uriOf('policy.yaml:3'), 'a line without a column').toEqual({
+    physicalLocation: { artifactLocation: { uri: 'policy.yaml' }, region: { startLine: 3 } },
+  });
   expect(uriOf('a#1/what?.yaml')).toEqual(artifact('a%231/what%3F.yaml'));
   expect(uriOf('100%/..policy.yaml')).toEqual(artifact('100%25/..policy.yaml'));
   expect(uriOf('..policy.yaml')).toEqual(artifact('..policy.yaml'));

@@ -106,6 +106,16 @@ describe('the summary of a bootstrap', () => {
       'neon: Nobody can listen.',
       'decisions: 56 verified',
     ]);
+    const remarks = listSummaryRemarks({ ...FIRST, takeover, engine });
+    expect(remarks.map(({ level, code }) => `${level} ${code}`)).toEqual([
+      'note MIGRATION',
+      'note MIGRATION',
+      'note TAKEOVER',
+      'note SEEDER',
+      'note SEEDER',
+      'note ENGINE_LIMIT',
+      'pass DECISIONS',
+    ]);
     expect(told(false).slice(1, 4)).toEqual([
       'migration providers_0001_table: applied',
       `table: Took ${table}`,
@@ -123,6 +133,8 @@ describe('the summary of a bootstrap', () => {
         '',
       ].join('\n'),
     );
+    const duplicates = { constraintReplaced: false, duplicatesRemoved: 1 };
+    expect(renderSummary({ ...FIRST, takeover: duplicates }, HERE)).not.toContain('its unique constraint');
   });
 
   test('shows each decision that drifted and why, then the added rules that no decision shows', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { andMore } from '../../src/render/phrases.ts';
+import { andMore, duration, listRows } from '../../src/render/phrases.ts';
 import { renderTable } from '../../src/render/table.ts';
 
 const COLUMNS = [{ title: 'name' }, { title: 'rows', align: 'right' }] as const;
@@ -23,5 +23,22 @@ test('a table without rows has its headings', () => {
 
 test('a list says how many more there are, and nothing if it is whole', () => {
   expect(andMore(1_051, 50)).toBe('\n  … and 1,001 more');
+  expect(andMore(51, 50)).toBe('\n  … and 1 more');
   expect(andMore(50, 50)).toBe('');
+});
+
+test('the rows of a rule are the first ten, and a number', () => {
+  const rows = (count: number) => listRows(Array.from({ length: count }, (_, index) => index + 1));
+  expect(rows(10)).toBe('row 1, 2, 3, 4, 5, 6, 7, 8, 9, 10');
+  expect(rows(11)).toBe('row 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1 more');
+  expect(rows(1_210)).toBe('row 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1,200 more');
+});
+
+test.each([
+  [0.4, '0 ms'],
+  [999, '999 ms'],
+  [1_000, '1.0 s'],
+  [62_349, '62.3 s'],
+])('a duration of %d ms is shown as %s', (ms, shown) => {
+  expect(duration(ms)).toBe(shown);
 });

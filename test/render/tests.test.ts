@@ -34,16 +34,28 @@ describe('the result of tests', () => {
       ...{ ok: false, name: 'a\u009b', at: 'b\u009b:1:1', explanation: null, error: 'no\u009bthing' },
     }));
     const warnings = [{ code: 'NAME_MISSPELT', at: 'c\u009b', message: 'Who?' }] as const;
-    const told = renderTests({ ...report, tests, warnings });
+    const problems = [{ code: 'COVERAGE_TOO_LOW', at: 'd\u009b:1', message: 'Too few.' }] as const;
+    const told = renderTests({ ...report, tests, warnings, problems });
     expect(told).toContain(
       "b\\u009b:1:1: a\\u009b: bob, invoices, read must be allowed\n  Casbin can't decide it: no\\u009bthing",
     );
-    expect(told).toContain('\n\nc\\u009b: warning: Who?\n\n2 requests of 2 not decided as expected');
+    expect(told).toContain(
+      '\n\nc\\u009b: warning: Who?\nd\\u009b:1: Too few.\n\n2 requests of 2 not decided as expected',
+    );
     expect(told).not.toContain('\u009b');
     expect(listTestRemarks({ ...report, tests })[0]).toMatchObject({
       level: 'error',
       message: 'no\u009bthing',
     });
+  });
+
+  test('is in green or red where colours are wanted', async () => {
+    const { report } = await testText(TESTS);
+    const tell = (ok: boolean) =>
+      renderTests({ ...report, tests: report.tests.map((one) => ({ ...one, ok })) }, { color: true });
+    expect(tell(true)).toContain('\u001b[1m\u001b[32m4 requests decided');
+    expect(tell(false)).toContain(`\u001b[31m${report.tests[0]?.at}: `);
+    expect(tell(false)).toContain('\u001b[1m\u001b[31m4 requests of 4 not decided');
   });
 
   test('lists the first of many rules with the number of their requests, where that is asked for', async () => {

@@ -19,7 +19,7 @@ describe('a verification', () => {
   test('that finds failures says so first, and lists them', () => {
     const report = verification({ ok: false, failures: [decision()] });
     expect(renderVerification(report, HERE)).toMatch(
-      /\n\nThe database does not decide as defined \(.*\)\.\n\n1 request is not decided as expected:\n.*user, accounts, read +allow +deny/s,
+      /\n\nThe database does not decide as defined \(16 rules read, in 12 ms\)\.\n\n1 request is not decided as expected:\n.*user, accounts, read +allow +deny/s,
     );
   });
 
@@ -36,6 +36,11 @@ describe('a verification', () => {
       'Insert them in this order:',
       'delete from a; insert into a;',
     ]);
+    expect(listVerificationRemarks(report).slice(1)).toMatchObject(
+      Array(2).fill({ level: 'note', code: 'ROW_ORDER' }),
+    );
+    const unwritten = { ...rowOrder, statements: [] };
+    expect(listVerificationRemarks({ ...report, rowOrder: unwritten })).toHaveLength(2);
   });
 
   test('that takes drift for a failure does not list it twice', () => {
@@ -49,13 +54,13 @@ describe('a verification', () => {
 
   test('that finds drift alone says that the definition is kept', () => {
     expect(renderVerification(verification({ drift: [ADDED_RULE] }), HERE)).toMatch(
-      /\n\nThe database decides as defined, and has more than that \(.*\)\.\n\n56 decisions.*\n\nDrift: 1 stored rule is not defined:\n.*p, user, reports, read/s,
+      /\n\nThe database decides as defined, and has more than that \(16 rules read, in 12 ms\)\.\n\n56 decisions.*\n\nDrift: 1 stored rule is not defined:\n.*p, user, reports, read/s,
     );
   });
 
   test('has its verdict in green or red where colours are wanted', () => {
     const colored = { ...HERE, color: true };
-    expect(renderVerification(verification(), colored)).toContain('\u001b[32mThe database decides');
+    expect(renderVerification(verification(), colored)).toContain('\u001b[1m\u001b[32mThe database decides');
     expect(renderVerification(verification({ ok: false }), colored)).toContain(
       '\u001b[31mThe database does not',
     );
@@ -88,6 +93,18 @@ describe('a verification', () => {
     );
   });
 
+  test('has a code for each kind of failure', () => {
+    const kinds = ['missing-rule', 'decision', 'never', 'drift', 'structure'] as const;
+    const report = verification({ ok: false, failures: kinds.map((kind) => decision({ kind })) });
+    expect(listVerificationRemarks(report).map(({ code }) => code)).toEqual([
+      'RULE_MISSING',
+      'DECISION_UNEXPECTED',
+      'NEVER_ALLOWED',
+      'DRIFT',
+      'HIERARCHY_BROKEN',
+    ]);
+  });
+
   test('names in remarks the stored rule and the rows of each fault', () => {
     const fault = {
       severity: 'failure',
@@ -113,5 +130,27 @@ describe('a verification', () => {
       'warning: 3 more retired or renamed rules are not listed. [NOT_LISTED]',
       'decisions: ok, 56 verified',
     ]);
+    expect(listVerificationRemarks(report).at(-1)).toMatchObject({ level: 'pass', code: 'DECISIONS' });
+    const other = verification({ omitted: { failures: 2, drift: 1 }, leftOmitted: 1 });
+    expect(renderCompact(listVerificationRemarks(other)).split('\n').slice(0, 3)).toEqual([
+      '2 more failures are not listed. [NOT_LISTED]',
+      'warning: 1 more finding of drift is not listed. [NOT_LISTED]',
+      'warning: 1 more retired or renamed rule is not listed. [NOT_LISTED]',
+    ]);
+  });
+
+  test('counts what there is one of, and what it did not read', () => {
+    const one = verification({
+      checks: 2,
+      allowed: 1,
+      drift: [ADDED_RULE],
+      omitted: { failures: 0, drift: 1 },
+      scope: { kind: 'part', rules: 1 },
+    });
+    const told = renderVerification(one, HERE);
+    expect(told).toContain(
+      '\n\n2 decisions verified: 1 allow, 1 deny.\n\nThe table is large: 1 rule was read, ',
+    );
+    expect(told).toMatch(/\n\n1 more finding of drift is not listed\.$/);
   });
 });

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newModel, newModelFromString } from 'casbin';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   bootstrapDatabase,
   definePolicy,
@@ -308,6 +308,23 @@ test('a file with a colon in its name is not looked for in git, and no option of
   await expect(diffPolicies('--batch:policy.csv', file)).rejects.toMatchObject({
     problems: [
       { code: 'POLICY_NOT_FOUND', message: expect.stringContaining('a revision does not begin with "-"') },
+    ],
+  });
+});
+
+test('a revision is refused where git is not installed, and no policy where none is given', async () => {
+  vi.stubEnv('PATH', await createFolder());
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const [at, code] = ['HEAD:policy.csv', 'POLICY_NOT_FOUND'];
+  await expect(diffPolicies(at, NEW)).rejects.toMatchObject({
+    problems: [{ code, at, message: expect.stringMatching(/^git, which reads it, is not installed here\./) }],
+  });
+  await expect(diffPolicies(OLD, undefined as never)).rejects.toMatchObject({
+    problems: [
+      {
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/^must be a policy .*\(it is undefined\)\.$/),
+      },
     ],
   });
 });

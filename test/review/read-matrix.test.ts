@@ -169,7 +169,12 @@ describe('a matrix', () => {
       '  obj          "a,\\u202e"',
       '  "b,c\\u009b"  ●',
     ]);
-    expect(listMatrixRemarks(matrix)).toMatchObject([{ subject: `"${subject}"`, message: '"b,c\u009b"' }]);
+    const inherited = { subject, permission, rule: null, rolePath: [subject, 'd,e'] };
+    const remarks = listMatrixRemarks({ ...matrix, allowed: [...matrix.allowed, inherited] });
+    expect(remarks).toMatchObject([
+      { level: 'note', code: 'ALLOWED', subject: `"${subject}"`, message: '"b,c\u009b"' },
+      { message: `"b,c\u009b" ("${subject}" → "d,e")` },
+    ]);
   });
 
   test('fits into the width, of which a Chinese character takes two columns and an escaped one six', () => {
@@ -246,15 +251,21 @@ describe('a graph', () => {
     const graph = await policyToMermaid({ rules });
     expect(graph).toContain('<b>#60;i#62;#96;#35;#59;</b><br/>x a0<br/>');
     expect(graph).toContain('x a7<br/>… and 2 more"]');
+    const short = async (count: number) => policyToMermaid({ rules: rules.slice(0, count) });
+    expect(await short(9)).toContain('x a7<br/>… and 1 more"]');
+    expect(await short(8)).toContain('x a7"]');
+    expect(await policyToMermaid({ rules: [['p', 'a', '<i>', 'read']] })).toContain('<br/>#60;i#62; read"]');
     expect(graph).toContain('<b>é</b>');
   });
 
   test('has the domain on the arrow', async () => {
     const rules = [
-      ['p', 'admin', 'one', 'data'],
-      ['g', 'chief', 'admin', 'one'],
+      ['p', 'admin', 'one|', 'data'],
+      ['g', 'chief', 'admin', 'one|'],
     ];
-    expect(await policyToMermaid({ rules }, { model: DOMAINS })).toContain('\n  n1 -->|"one"| n0\n');
+    const graph = await policyToMermaid({ rules }, { model: DOMAINS });
+    expect(graph).toContain('\n  n1 -->|"one#124;"| n0\n');
+    expect(graph, 'the domain is not a role').not.toContain('n2');
   });
 });
 

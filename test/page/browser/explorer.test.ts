@@ -1,7 +1,9 @@
+import { newModel } from 'casbin';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { domainsModelPath } from '../../../src/index.ts';
+import { type BootstrapOptions, domainsModelPath } from '../../../src/index.ts';
 import { renderPage } from '../../../src/page/render-page.ts';
+import { modelText } from '../../casbin/models.fixture.ts';
 import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { INVOICES, linesOf, pageOf, stored } from '../page.fixture.ts';
 import { shopPage } from '../shop.fixture.ts';
@@ -24,6 +26,12 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     await page.getByLabel('Resource', { exact: true }).selectOption('invoices');
     await page.getByLabel('Action', { exact: true }).selectOption('delete');
     await expect.poll(() => status.textContent()).toBe('4 of 6 roles × 1 of 15 permissions');
+    const shown = ['Role', 'Resource', 'Action'].map((label) => page.getByLabel(label, { exact: true }));
+    expect(await Promise.all(shown.map((field) => field.inputValue()))).toEqual(['a', 'invoices', 'delete']);
+    await page.getByLabel('Resource', { exact: true }).selectOption('users');
+    await expect
+      .poll(() => page.locator('.pane').textContent())
+      .toBe('No permission matches these filters. Show everything');
     await page.getByRole('button', { name: 'Reset' }).click();
     await page.getByLabel('Show', { exact: true }).selectOption('differences only');
     await expect.poll(() => status.textContent()).toBe('4 of 6 roles × 5 of 15 permissions');
@@ -31,6 +39,47 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     expect(await cellTexts(page)).toContain(
       'manager, audit log export: denied, but allowed by the definition',
     );
+  });
+
+  test('filters by part of a value of which there are many', async () => {
+    const rules = Array.from({ length: 20 }, (_, n) => ['p', 'clerk', `resource ${n}`, 'read']);
+    const { page } = await openPage(await renderPage(await pageOf({ policy: { rules } }, null)));
+    const resource = page.getByLabel('Resource', { exact: true });
+    expect(await resource.getAttribute('type')).toBe('search');
+    await resource.fill('E 1');
+    await expect.poll(() => page.getByRole('status').textContent()).toBe('1 role × 11 of 20 permissions');
+    await page.getByRole('button', { name: 'Reset' }).click();
+    expect(await resource.inputValue()).toBe('');
+    const fewer = await openPage(
+      await renderPage(await pageOf({ policy: { rules: rules.slice(0, 12) } }, null)),
+    );
+    await fewer.page.getByLabel('Resource', { exact: true }).selectOption('resource 11');
+  });
+
+  test('explains the marks that its cells have, and those that a difference would have', async () => {
+    const own = ['allowed by its own rule', 'allowed, inherited'];
+    const different = ['allowed, but not by the definition', 'denied, but allowed by the definition'];
+    const legendOf = async ({ page }: { page: Page }) => {
+      await page.getByRole('grid').waitFor();
+      const texts = await page.locator('.legend li').allTextContents();
+      return texts.map((text) => text.trim());
+    };
+    expect(await legendOf(await openShop())).toEqual([...own, ...different, 'no mark: denied']);
+    const options: BootstrapOptions = {
+      model: newModel(
+        modelText({ m: 'isOpen(r.obj) && g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' }),
+      ),
+      policy: { rules: ['x', 'y'].map((resource) => ['p', 'a', resource, 'read']) },
+      configureEnforcer: (enforcer) => {
+        enforcer.addFunction('isOpen', (resource: string) => {
+          if (resource === 'x') throw new Error('it is gone');
+          return true;
+        });
+      },
+    };
+    const { page } = await openPage(await renderPage(await pageOf(options, null)));
+    expect(await legendOf({ page })).toEqual([...own, 'Casbin throws', 'no mark: denied']);
+    expect(await cellTexts(page)).toContain('a, x read: Casbin throws');
   });
 
   test('filters by what is allowed', async () => {
@@ -94,6 +143,9 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
         'clerk, globex invoices read: role not held here',
       ]);
     expect(await page.locator('.cell .mark').count()).toBe(1);
+    const row = page.getByRole('rowheader').first();
+    expect(await row.locator('bdi').allTextContents()).toEqual(['acme · invoices', 'read']);
+    expect(await row.getAttribute('title')).toBe('acme · invoices · read');
   });
 
   test('explains the cell that is clicked, in a live region', async () => {

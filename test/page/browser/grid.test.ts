@@ -45,12 +45,17 @@ describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
     const { page } = await openPage(await renderPage(await shopPage()));
     const added = page.getByRole('columnheader', { name: 'contractor (not defined)' });
     expect(await added.getAttribute('title')).toBe('contractor (not defined)');
+    expect(await added.getAttribute('class')).toBe('role-name added');
     const rows = page.getByRole('grid').getByRole('rowheader', { name: 'audit log' });
     expect(await rows.evaluateAll((all) => all.map((one) => one.getAttribute('title')))).toEqual([
       'audit log · read',
       'audit log · export',
     ]);
-    expect(await rows.locator('.resource.repeated').count()).toBe(1);
+    const resources = rows.locator('.resource');
+    expect(await resources.evaluateAll((all) => all.map((one) => one.getAttribute('class')))).toEqual([
+      'resource',
+      'resource repeated',
+    ]);
   });
 
   test('shows what nobody is denied, and that anybody may do it', async () => {
@@ -136,7 +141,7 @@ describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
     }
   });
 
-  test('leaves keys to the browser that have Alt, and keys that it does not know', async () => {
+  test('leaves keys to the browser that have Alt or Meta, and keys that it does not know', async () => {
     const page = await openGrid(3, 3);
     await cellAt(page, 'role 0', 0).focus();
     await page.evaluate(
@@ -145,6 +150,7 @@ describe.skipIf(chromiumProgram === undefined)('the grid of a page', () => {
     for (const [key, isTaken] of [
       ['ArrowRight', true],
       ['Alt+ArrowRight', false],
+      ['Meta+ArrowRight', false],
       ['f', false],
     ] as const) {
       await page.keyboard.press(key);

@@ -49,6 +49,11 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
 
   test('are filtered by a user, and a few names are proposed', async () => {
     const { page } = await openPage(await largePage());
+    await page.getByLabel('Resource', { exact: true }).fill('resource 1');
+    await expect
+      .poll(() => page.getByRole('status').textContent())
+      .toBe('100 roles × 444 of 1,000 permissions');
+    await page.getByLabel('Resource', { exact: true }).fill('');
     await page.getByLabel('User').fill('user 99');
     expect(await page.locator('#users option').count()).toBe(20);
     await page.getByLabel('User').fill('user 9999');

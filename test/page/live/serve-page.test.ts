@@ -73,7 +73,7 @@ describe('a page that is served', () => {
     expect(await get(server)).toMatchObject({
       status: 503,
       type: 'text/plain; charset=utf-8',
-      body: expect.stringContaining('"nobody"'),
+      body: expect.stringMatching(/^The page can't be made: .*"nobody"/s),
     });
     await writeFile(policy, 'roles:\n  viewer:\n    permissions: { ledger: [read] }\n');
     expect(await get(server)).toMatchObject({ status: 200 });
@@ -115,13 +115,19 @@ describe('a page that is served', () => {
     for (const host of ['evil.example', `evil.example:${port}`, 'localhost', '127.0.0.1:1']) {
       const refused = await get(server, { headers: { host } });
       expect(refused.status).toBe(421);
-      expect(refused.body).not.toContain('viewer');
+      expect(refused.body).toBe(`This is served as ${server.url} only.\n`);
     }
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
-      expect(await get(server, { method })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+      const body = 'This page can only be read.\n';
+      expect(await get(server, { method })).toMatchObject({
+        status: 405,
+        body,
+        headers: { allow: 'GET, HEAD' },
+      });
     }
     for (const path of ['/etc/passwd', '//', '/changes/..', '/index.html']) {
-      expect(await get(server, { path })).toMatchObject({ status: 404 });
+      const body = 'There is one page only, at /.\n';
+      expect(await get(server, { path })).toMatchObject({ status: 404, body });
     }
     expect(await get(server, { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
     expect(await get(server, { method: 'HEAD', path: '/changes' })).toMatchObject({ status: 200, body: '' });

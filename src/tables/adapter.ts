@@ -265,7 +265,8 @@ function isOfOtherColumns(error: unknown): boolean {
 }
 
 // A constant, because what collects the files of an application, as webpack for Next, does not see a call of a call.
-const require = createRequire(import.meta.url);
+// A bundle may have no URL. It is refused where the package reads its own files, which says what to do.
+const require = createRequire(import.meta.url ?? process.execPath);
 
 /** Its constructor is private in the types only: `newAdapter()` is that constructor followed by `open()`. */
 export type StockAdapterClass = new (options: PostgresAdapaterOptions) => PostgresAdapter;

@@ -65,7 +65,7 @@ export function countDrift({ drift, omitted }: VerificationReport): number {
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */
 export function duration(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return Math.round(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /** Who made a change: the actor, or, for writers that give none, what the server knows about them. */

@@ -36,7 +36,8 @@ test('the rows of a rule are the first ten, and a number', () => {
 
 test.each([
   [0.4, '0 ms'],
-  [999, '999 ms'],
+  [999.4, '999 ms'],
+  [999.6, '1.0 s'],
   [1_000, '1.0 s'],
   [62_349, '62.3 s'],
 ])('a duration of %d ms is shown as %s', (ms, shown) => {

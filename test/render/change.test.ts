@@ -37,7 +37,7 @@ test('each rule of a change that is made already is told by itself', () => {
   const report = { added: [], removed: [], comesBack: [], journaled: true };
   expect(renderChange(report, { changes, actor: 'jane', where: 'x' })).toBe(
     'Database: x\n\nNothing to change: "p, clerk, invoices, read" is stored already, ' +
-      '"g, carol, clerk" is stored already, "p, clerk, "a,b", read" is not stored, "g, dan, clerk" is not stored.',
+      '"carol, clerk" is assigned already, "p, clerk, "a,b", read" is not stored, "dan, clerk" is not assigned.',
   );
 });
 

@@ -263,15 +263,6 @@ export function collectNames(matcher: string): string[] {
   return walk(parseMatcher(matcher)).flatMap((node) => identifier(node) ?? []);
 }
 
-/** The texts with which a matcher compares a value, at any place: `*` in `p.dom == "*"`. */
-export function textsComparedWith(matcher: string, name: string): string[] {
-  return walk(parseMatcher(matcher)).flatMap(({ type, operator, left, right }) => {
-    if (type !== 'BinaryExpression' || operator !== '==') return [];
-    const other = identifier(left) === name ? right : identifier(right) === name ? left : null;
-    return isNode(other) && typeof other.value === 'string' ? [other.value] : [];
-  });
-}
-
 /** Every call by name in a matcher, at any place. */
 export function collectCalls(matcher: string): Call[] {
   return walk(parseMatcher(matcher)).flatMap((node) => readCall(node) ?? []);

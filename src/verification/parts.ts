@@ -1,11 +1,5 @@
 import type { Model } from 'casbin';
-import {
-  otherRoleCalls,
-  patternTokens,
-  type RoleCall,
-  roleCalls,
-  textsComparedWith,
-} from '../casbin/matcher.ts';
+import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import { addTo, collectAncestors, getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
@@ -22,8 +16,6 @@ export interface Parts {
   /** The role definitions that subjects inherit by, and whether they do so within a domain. */
   readonly roles: ReadonlyMap<string, 'everywhere' | 'in domain'>;
   readonly domain: string | null;
-  /** The domains whose rules apply in all domains: `*` where the matcher has `p.dom == "*"`. */
-  readonly wildDomains: readonly string[];
   readonly inheriting: readonly Inheriting[];
 }
 
@@ -137,7 +129,6 @@ export function readParts(model: Model): Parts | null {
     subject,
     roles: new Map(withoutOthers(model, calls).map((ptype) => [ptype, placeOfLinks(ptype)])),
     domain,
-    wildDomains: textsComparedWith(matcher, `p_${domain}`),
     inheriting,
   };
 }

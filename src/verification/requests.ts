@@ -65,25 +65,7 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
       domainCalled(domain).subjects.add(child).add(parent);
     }
   }
-  if (domainAt !== null) spreadWild(domains, parts.wildDomains, domainAt);
   return domains;
-}
-
-/** How many permissions of rules for all domains are asked for in others: in as many domains as there is room for. */
-const SPREAD_PERMISSIONS = 10_000;
-
-/** Gives what the rules of some domains name to others, in which they apply too. */
-function spreadWild(domains: ReadonlyMap<string, Domain>, wild: readonly string[], domainAt: number): void {
-  const spread = wild.flatMap((name) => domains.get(name) ?? []);
-  const count = spread.reduce((sum, { permissions }) => sum + permissions.length, 0);
-  if (count === 0) return;
-  const others = [...domains].filter(([name]) => !wild.includes(name));
-  for (const [name, { subjects, permissions }] of others.slice(0, Math.ceil(SPREAD_PERMISSIONS / count))) {
-    for (const other of spread) {
-      for (const subject of other.subjects) subjects.add(subject);
-      for (const permission of other.permissions) permissions.push(permission.with(domainAt, name));
-    }
-  }
 }
 
 /**

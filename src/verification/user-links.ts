@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
-import { addTo, collectAncestors } from '../collections.ts';
+import { addTo } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { subjectLinks, subjectOf, subjectPositions } from './parts.ts';
 
@@ -54,7 +54,10 @@ function resourcesOf(model: Model, rules: readonly Rule[], links: ReadonlySet<st
     const at = tokens.indexOf(policy);
     return rules.flatMap(({ ptype, values }) => (ptype === 'p' ? (values[at] ?? '') : []));
   });
-  return new Set(named.flatMap((name) => [...collectAncestors(children, name)]));
+  const found = new Set(named);
+  // A set goes on to what is added while it is gone through.
+  for (const name of found) for (const child of children.get(name) ?? []) found.add(child);
+  return found;
 }
 
 /** The names that rules permit something, or that are linked to others. */

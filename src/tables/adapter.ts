@@ -237,7 +237,9 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       await this.#told('write rules', async () =>
         write(await this.#table.last()).catch(async (error: unknown) => {
           if (!isOfOtherColumns(error)) throw error;
-          await write(await this.#table.now());
+          // In a transaction that the first error has aborted, the table can't be looked for.
+          const table = await this.#table.now().catch(() => Promise.reject(error));
+          await write(table);
         }),
       );
     }

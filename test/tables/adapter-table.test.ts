@@ -169,6 +169,22 @@ it('writes to a table that was made again with fewer columns, as casbin-knex-ada
   expect(await storedRules(pool, 'policies')).toEqual([['p', 'c']]);
 });
 
+it('names a column that is gone in a transaction, in which the table can not be looked for again', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(COLUMNS('policies'));
+  const client = await pool.connect();
+  try {
+    const adapter = createAdapter(client);
+    await adapter.addPolicy('p', 'p', ['a']);
+    await pool.query('alter table policies drop column v5');
+    await client.query('begin');
+    await expect(adapter.removePolicy('p', 'p', ['a'])).rejects.toThrow('column stored.v5 does not exist');
+    await client.query('rollback');
+  } finally {
+    client.release();
+  }
+});
+
 it('takes columns into account that a table has got since', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(

@@ -62,8 +62,11 @@ export function subjectLinks(model: Model): string[] {
  */
 export function rolePositions(model: Model): ReadonlyMap<string, readonly number[]> {
   const subject = subjectOf(model);
-  const calls = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
-  const links = subjectLinks(model).filter((own) => own === 'g' || calls.some(({ ptype }) => ptype === own));
+  const matcher = matcherOf(model);
+  const ofSubject = ({ request }: Pick<RoleCall, 'request'>) => request === subject;
+  const calls = roleCalls(matcher).filter(ofSubject);
+  const called = new Set([...calls, ...otherRoleCalls(matcher).filter(ofSubject)].map(({ ptype }) => ptype));
+  const links = subjectLinks(model).filter((ptype) => ptype === 'g' || called.has(ptype));
   const names = new Set([subject, 'sub', ...calls.map(({ policy }) => policy)]);
   const subjectAt = subjectPositions(model);
   const rules = [...(model.model.get('p')?.keys() ?? [])].filter(

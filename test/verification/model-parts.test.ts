@@ -66,6 +66,8 @@ describe('where rules name roles', () => {
     const m = 'g2(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act';
     expect(positionsOf({ p, m })).toEqual({ p: [1], p2: [1], g2: [0, 1] });
     expect(positionsOf({ m: `g(r.sub, p.sub) && ${m}` })).toEqual({ p: [0], g: [0, 1], g2: [0, 1] });
+    const byName = '(g(r.sub, p.sub) || g2(r.sub, "chief")) && r.obj == p.obj';
+    expect(positionsOf({ m: byName })).toEqual({ p: [0], g: [0, 1], g2: [0, 1] });
   });
 
   test('is the first value, and g, where no role definition is called', () => {

@@ -73,7 +73,7 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
       where granted.insert
     )
     select format(
-      'grant create on database %I to %I; -- the schema %I does not exist; or correct its name',
+      'grant create on database %I to %I; /* schema %I does not exist: is its name right? */',
       current_database(), current_user, home.name
     ) as remedy
     from home

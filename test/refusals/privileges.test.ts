@@ -46,7 +46,7 @@ describe('a role without the privileges', () => {
     [
       'to create its schema',
       { bare: true, options: { schema: 'Mine' } },
-      ['grant create on database DATABASE to ROLE; -- the schema "Mine" does not exist; or correct its name'],
+      ['grant create on database DATABASE to ROLE; /* schema "Mine" does not exist: is its name right? */'],
     ],
     [
       'to create tables in its schema',

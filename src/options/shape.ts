@@ -106,7 +106,7 @@ const ruleTableName = v.pipe(
   identifierName,
   v.check((given) => !ownTables.includes(given), NOT_OWN),
   v.check(
-    (given) => !given.includes('.'),
+    (given) => !/^[a-z_]\w*\.[a-z_]\w*$/i.test(given),
     'must be the name of a table without its schema: name that by the option schema',
   ),
 );

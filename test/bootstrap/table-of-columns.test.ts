@@ -291,6 +291,13 @@ test("a table of columns with the name of casbin-pg-adapter's table is used unch
   expect(rows.map(Object.values)).toEqual(expect.arrayContaining(DEFINED));
 });
 
+test('a table may have a dot in its name, where that is not a schema and a table', async () => {
+  const pool = (await createDatabase()).pool();
+  const table = 'my.rules"; drop table x; --';
+  expect(await bootstrapDatabase(pool, { ...OPTIONS, table })).toMatchObject({ changed: true });
+  expect(await bootstrapDatabase(pool, { ...OPTIONS, table })).toMatchObject({ changed: false });
+});
+
 test('a start with the expected table and an empty one of another adapter uses the first', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, OPTIONS);

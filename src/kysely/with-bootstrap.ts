@@ -79,7 +79,7 @@ export function withBootstrap<Class extends MigratorClass>(
   }
 }
 
-/** Kysely 0.29 moved the class. Where the import is not checked, as by jiti for kysely-ctl, the old place gives undefined. */
+/** Kysely 0.29 moved the class. By an import that is not checked, as of jiti for kysely-ctl, it is then undefined. */
 function requireClass(given: unknown): void {
   if (typeof given === 'function') return;
   const message =

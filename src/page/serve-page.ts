@@ -134,8 +134,8 @@ class Pages {
 }
 
 /**
- * A text that changes with the page: it depends on the stored rules, their rows, the recorded version of the policy, and
- * the given files.
+ * A text that changes with the page: it depends on the stored rules, their rows, the recorded version of the policy,
+ * and the given files.
  */
 async function readPageVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
   const hash = createHash('sha256');

@@ -40,7 +40,7 @@ export function subjectPosition(model: Model): number {
 /** Creates a function that returns the position of the subject in the rules of a ptype. */
 export function subjectPositions(model: Model): (ptype: string) => number {
   const subject = subjectOf(model);
-  const called = roleCalls(matcherOf(model)).find(({ request }) => request === subject)?.policy;
+  const called = callsOfSubject(model)[0]?.policy;
   const positions = new Map<string, number>();
   for (const ptype of model.model.get('p')?.keys() ?? []) {
     const tokens = tokensOf(model, 'p', ptype);
@@ -62,10 +62,9 @@ export function subjectLinks(model: Model): string[] {
  */
 export function rolePositions(model: Model): ReadonlyMap<string, readonly number[]> {
   const subject = subjectOf(model);
-  const matcher = matcherOf(model);
-  const ofSubject = ({ request }: Pick<RoleCall, 'request'>) => request === subject;
-  const calls = roleCalls(matcher).filter(ofSubject);
-  const called = new Set([...calls, ...otherRoleCalls(matcher).filter(ofSubject)].map(({ ptype }) => ptype));
+  const calls = callsOfSubject(model);
+  const others = otherRoleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  const called = new Set([...calls, ...others].map(({ ptype }) => ptype));
   const links = subjectLinks(model).filter((ptype) => ptype === 'g' || called.has(ptype));
   const names = new Set([subject, 'sub', ...calls.map(({ policy }) => policy)]);
   const subjectAt = subjectPositions(model);
@@ -80,9 +79,14 @@ export function rolePositions(model: Model): ReadonlyMap<string, readonly number
 
 /** The role definition by which users get roles: `g`, unless the matcher calls only others for the subject. */
 export function linkOfUsers(model: Model): string {
-  const subject = subjectOf(model);
-  const called = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  const called = callsOfSubject(model);
   return called.some(({ ptype }) => ptype === 'g') ? 'g' : (called[0]?.ptype ?? 'g');
+}
+
+/** The calls of role definitions that compare the subject with a value of the rule. */
+function callsOfSubject(model: Model): RoleCall[] {
+  const subject = subjectOf(model);
+  return roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
 }
 
 /** All role definitions but those with calls for values other than the subject, and for no subject. */
@@ -96,9 +100,7 @@ function withoutOthers(model: Model, calls: readonly Pick<RoleCall, 'ptype' | 'r
 
 /** The name of the domain in a model's requests: the domain in which subjects inherit, else `dom`; null without one. */
 export function domainOf(model: Model): string | null {
-  const subject = subjectOf(model);
-  const ofSubject = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
-  const named = ofSubject.find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
+  const named = callsOfSubject(model).find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
   return tokensOf(model, 'r').includes(named) ? named : null;
 }
 
